@@ -1,0 +1,230 @@
+package rpc
+
+import (
+	"encoding/json"
+
+	"github.com/lode-chain/lode/consensus"
+)
+
+// Amount is an amount in satoshis that is written in JSON as bitcoins with
+// exactly eight decimals, as Core writes it.
+type Amount = consensus.Amount
+
+// The types below are the replies of lode's own methods, the ones that Core
+// has no name for. They are what `--json` prints, so a field that has been
+// released keeps its name and meaning.
+
+// Status is the reply of lode_status: who hosts the chain and where it stands.
+type Status struct {
+	Version       string   `json:"version"`
+	Network       string   `json:"network"`
+	DataDir       string   `json:"datadir"`        // folder of the network, absolute
+	RPCURL        string   `json:"rpc_url"`        // empty while no port is open
+	RPCNote       string   `json:"rpc_note"`       // why no port is open, or empty
+	CookieFile    string   `json:"cookie_file"`    // empty while no port is open
+	Socket        string   `json:"socket"`         // where guests reach the host
+	HostPID       int      `json:"host_pid"`       //
+	HostCommand   string   `json:"host_command"`   // e.g. "lode up"
+	Started       int64    `json:"started"`        // Unix seconds
+	Guests        []Guest  `json:"guests"`         // long-lived processes attached to the host
+	Height        int32    `json:"height"`         //
+	BestBlock     string   `json:"best_block"`     //
+	TipTime       int64    `json:"tip_time"`       // Unix seconds
+	MempoolTxs    int      `json:"mempool_txs"`    //
+	Wallets       int      `json:"wallets"`        //
+	DefaultWallet string   `json:"default_wallet"` // name, or empty
+	Encrypted     bool     `json:"encrypted"`      // wallets are under a passphrase
+	Locked        bool     `json:"locked"`         // and it has not been given yet
+	Mining        Mining   `json:"mining"`         //
+	Settings      Settings `json:"settings"`       //
+	BackupDir     string   `json:"backup_dir"`     //
+	BackupError   string   `json:"backup_error"`   // why the last backup failed, or empty
+	Demo          bool     `json:"demo"`           // the demonstration network
+	Reward        Amount   `json:"next_reward"`    // subsidy of the next block
+	NextHalving   int32    `json:"next_halving"`   // height of the next halving, 0 when none is left
+	CoinsIssued   Amount   `json:"coins_issued"`   // subsidy of all blocks so far
+	Maturity      int32    `json:"maturity"`       // confirmations a coinbase needs
+}
+
+// Guest is a long-lived process that is attached to the host.
+type Guest struct {
+	PID     int    `json:"pid"`
+	Command string `json:"command"`
+}
+
+// Mining says how the host itself mines.
+type Mining struct {
+	Mode      string `json:"mode"`       // "on-tick", "always", "on-tx" or "never"
+	Interval  string `json:"interval"`   // e.g. "30s"
+	To        string `json:"to"`         // wallet or address that is paid
+	NextBlock int64  `json:"next_block"` // Unix seconds of the next tick, 0 when none is due
+	Note      string `json:"note"`       // why it does not mine, or empty
+}
+
+// Settings are remembered in the data directory.
+type Settings struct {
+	Interval      string `json:"interval,omitempty"`
+	MiningMode    string `json:"mining_mode,omitempty"`
+	MiningTo      string `json:"mining_to,omitempty"`
+	BackupEvery   int    `json:"backup_every,omitempty"`
+	BackupDir     string `json:"backup_dir,omitempty"`
+	RPCPort       *int   `json:"rpc_port,omitempty"` // as asked for; 0 is any free one
+	DefaultWallet string `json:"default_wallet,omitempty"`
+}
+
+// Wallet is one row of lode_wallets and the reply of lode_wallet.
+type Wallet struct {
+	Number    int    `json:"number"` // from 1, stable, never reused
+	Name      string `json:"name"`
+	Type      string `json:"type"`      // bech32, bech32m, p2sh-segwit or legacy
+	Path      string `json:"path"`      // account path, e.g. m/84'/1'/0'; empty for an imported key
+	Address   string `json:"address"`   // its first receiving address
+	PublicKey string `json:"publickey"` // of that address, hex
+	Source    string `json:"source"`    // "words" or "key"
+	Default   bool   `json:"default"`
+	Encrypted bool   `json:"encrypted"`
+	Spendable Amount `json:"spendable"`
+	Pending   Amount `json:"pending"`  // unconfirmed and paid by others
+	Immature  Amount `json:"immature"` // mined, not yet spendable
+	Coins     int    `json:"coins"`    // unspent outputs, immature ones included
+	Birth     int32  `json:"birth"`    // height at which it was made
+}
+
+// NewWallets asks for wallets: lode_newwallets.
+type NewWallets struct {
+	Count       int    `json:"count"`
+	Name        string `json:"name,omitempty"`       // of one wallet, or the stem of many
+	Words       int    `json:"words,omitempty"`      // 12 or 24
+	Type        string `json:"type,omitempty"`       //
+	Mnemonic    string `json:"mnemonic,omitempty"`   // shared by all; accounts 0, 1, 2…; else each has its own
+	Passphrase  string `json:"passphrase,omitempty"` // the network's, when wallets are encrypted and locked
+	ShowPrivate bool   `json:"show_private,omitempty"`
+}
+
+// WalletKeys is a wallet with what it takes to restore it. Replies that bear
+// it are sent only to the caller who made the wallet or asked for its words.
+type WalletKeys struct {
+	Wallet
+	Mnemonic    string `json:"mnemonic,omitempty"`
+	AddressPath string `json:"address_path"` // path of Address
+	PrivateKey  string `json:"private_key,omitempty"`
+	WIF         string `json:"wif,omitempty"`
+}
+
+// RestoreWords asks for the wallets of a mnemonic: lode_restorewords.
+type RestoreWords struct {
+	Mnemonic        string `json:"mnemonic"`
+	BIP39Passphrase string `json:"bip39_passphrase,omitempty"`
+	Name            string `json:"name,omitempty"`
+	Path            string `json:"path,omitempty"` // one key at this path instead of a search, e.g. "m"
+	Type            string `json:"type,omitempty"` // goes with Path; or restricts the search
+}
+
+// Restored is the reply of lode_restorewords.
+type Restored struct {
+	Wallets []Wallet `json:"wallets"` // made now
+	Already []Wallet `json:"already"` // were here before
+}
+
+// ImportKey asks for a wallet of one private key: lode_importkey.
+type ImportKey struct {
+	Key  string `json:"key"` // WIF or 64 hex digits
+	Name string `json:"name,omitempty"`
+	Type string `json:"type,omitempty"`
+}
+
+// SendRequest asks for a payment: lode_preparesend only computes it, lode_send
+// makes it. The same Key twice is one payment.
+type SendRequest struct {
+	From    string  `json:"from"` // wallet: name, number or address
+	To      string  `json:"to"`   // address, or a wallet's name or number
+	Amount  Amount  `json:"amount"`
+	FeeRate float64 `json:"fee_rate,omitempty"` // sat/vB; 0 is the default
+	Key     string  `json:"key,omitempty"`      // idempotency key, chosen by the caller
+}
+
+// SendPlan is the reply of lode_preparesend and lode_send.
+type SendPlan struct {
+	From      string  `json:"from"`
+	FromName  string  `json:"from_name"`
+	To        string  `json:"to"` // address
+	ToName    string  `json:"to_name,omitempty"`
+	Amount    Amount  `json:"amount"`
+	Fee       Amount  `json:"fee"`
+	FeeRate   float64 `json:"fee_rate"` // sat/vB
+	VSize     int64   `json:"vsize"`
+	Inputs    int     `json:"inputs"`
+	Change    Amount  `json:"change"`
+	Remaining Amount  `json:"remaining"`      // spendable afterwards, change included
+	TxID      string  `json:"txid,omitempty"` // only when sent
+	Repeated  bool    `json:"repeated"`       // Key was known: this is the payment made then
+}
+
+// Event is one row of lode_events.
+type Event struct {
+	Seq    uint64 `json:"seq"`
+	Kind   string `json:"kind"` // block, disconnected, tx, halving, backup, backup-failed, wallet, stopping
+	Time   int64  `json:"time"`
+	Height int32  `json:"height,omitempty"`
+	Hash   string `json:"hash,omitempty"` // block hash or txid
+	Txs    int    `json:"txs,omitempty"`
+	Reward Amount `json:"reward,omitempty"`
+	To     string `json:"to,omitempty"` // wallet name or address paid by the coinbase
+	Text   string `json:"text"`         // the line a person reads
+}
+
+// EventsRequest long-polls lode_events: it returns at once when events after
+// Since exist, else after Timeout seconds. A guest names itself here, and is
+// listed in Status while its poll is open.
+type EventsRequest struct {
+	Since   *uint64 `json:"since,omitempty"`   // absent: only the present position
+	Timeout float64 `json:"timeout,omitempty"` // seconds, at most 60
+	PID     int     `json:"pid,omitempty"`
+	Command string  `json:"command,omitempty"`
+}
+
+// Events is the reply of lode_events.
+type Events struct {
+	Next     uint64  `json:"next"` // the Since of the next call
+	Missed   bool    `json:"missed"`
+	Stopping bool    `json:"stopping"` // the chain is being stopped for all: do not take over
+	Events   []Event `json:"events"`
+}
+
+// Job is long work that the host does for a caller: lode_import, lode_export,
+// lode_verify and lode_restorebackup start one and reply with it; lode_job
+// long-polls it; lode_canceljob ends it.
+type Job struct {
+	ID     string          `json:"id"`
+	Kind   string          `json:"kind"`
+	Done   int64           `json:"done"`
+	Total  int64           `json:"total"` // 0 while unknown
+	Unit   string          `json:"unit"`  // "blocks" or "bytes"
+	Ended  bool            `json:"ended"`
+	Error  string          `json:"error,omitempty"`
+	Result json.RawMessage `json:"result,omitempty"`
+}
+
+// ImportResult is the Result of an import or restore job.
+type ImportResult struct {
+	Read      int    `json:"read"`     // blocks in the file
+	Accepted  int    `json:"accepted"` // new ones
+	Known     int    `json:"known"`
+	Height    int32  `json:"height"`
+	BestBlock string `json:"best_block"`
+}
+
+// Backup is one row of lode_backups.
+type Backup struct {
+	File       string `json:"file"` // absolute
+	Network    string `json:"network"`
+	FirstBlock int32  `json:"first_height"`
+	Height     int32  `json:"height"` // of the tip it holds
+	ForkHeight int32  `json:"fork_height"`
+	Tip        string `json:"tip"`
+	Previous   string `json:"previous"`
+	Blocks     int    `json:"blocks"`
+	Size       int64  `json:"size"` // bytes
+	Created    int64  `json:"created"`
+	Error      string `json:"error,omitempty"`
+}
