@@ -1,0 +1,47 @@
+package rpc
+
+import (
+	"context"
+	"net"
+)
+
+// ClientConfig says how a Client reaches a server.
+type ClientConfig struct {
+	// Dial opens a connection to the server.
+	Dial func(ctx context.Context) (net.Conn, error)
+	// Credentials returns user and password; nil sends none.
+	Credentials func() (user, password string, err error)
+	// Lost is called when a call's connection failed, with how often that has
+	// happened to this call. It returns nil when the server can be reached
+	// again, else why not. Nil: calls are never retried.
+	Lost func(ctx context.Context, times int, err error) error
+}
+
+// Client calls the methods of a server. It may be used by any number of
+// goroutines.
+type Client struct {
+	*transport
+	path string
+}
+
+// NewClient makes a client; it connects when it is first used.
+func NewClient(c ClientConfig) *Client {
+	return &Client{transport: newTransport(c), path: "/"}
+}
+
+// Wallet returns a client whose calls go to /wallet/NAME.
+func (c *Client) Wallet(name string) *Client {
+	return &Client{transport: c.transport, path: walletPath(name)}
+}
+
+// Call calls a method with positional parameters and reads its result into
+// result, which may be nil. For lode's own methods the only parameter is a
+// struct of this package. An error of the method is an *Error; an
+// *UnknownOutcomeError says that the host went away before it answered a call
+// that may have changed something.
+func (c *Client) Call(ctx context.Context, method string, result any, params ...any) error {
+	return c.call(ctx, c.path, method, result, params)
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
