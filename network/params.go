@@ -63,7 +63,7 @@ type Params struct {
 	// can be spent.
 	Maturity int32
 
-	BIP34Height, BIP65Height, BIP66Height   int32
+	BIP34Height, BIP65Height, BIP66Height  int32
 	CSVHeight, SegwitHeight, TaprootHeight int32
 
 	// PubKeyHashPrefix, ScriptHashPrefix and WIFPrefix are base58 version bytes.
