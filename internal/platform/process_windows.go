@@ -1,0 +1,26 @@
+package platform
+
+import (
+	"os"
+
+	"golang.org/x/sys/windows"
+)
+
+var endSignals = []os.Signal{os.Interrupt}
+
+func exitStatus(os.Signal) int { return 130 }
+
+// ProcessState looks at a process. Windows does not tell stopped ones.
+func ProcessState(pid int) State {
+	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
+	if err != nil {
+		return Gone
+	}
+	defer windows.CloseHandle(h)
+	const stillActive = 259
+	var code uint32
+	if err := windows.GetExitCodeProcess(h, &code); err != nil || code != stillActive {
+		return Gone
+	}
+	return Running
+}
