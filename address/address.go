@@ -73,9 +73,9 @@ func decodeLegacy(payload []byte, p *network.Params) ([]byte, *Error) {
 	if len(payload) == 21 {
 		switch payload[0] {
 		case p.PubKeyHashPrefix:
-			return pubKeyHashScript(payload[1:]), nil
+			return PubKeyHashScript([20]byte(payload[1:])), nil
 		case p.ScriptHashPrefix:
-			return scriptHashScript(payload[1:]), nil
+			return ScriptHashScript([20]byte(payload[1:])), nil
 		}
 	}
 	if len(payload) > 0 && (payload[0] == p.PubKeyHashPrefix || payload[0] == p.ScriptHashPrefix) {
@@ -115,7 +115,7 @@ func decodeSegwit(hrp string, data []byte, checksum bech32.Version, p *network.P
 	case len(program) < 2 || len(program) > 40:
 		return nil, errorf(ErrProgram, "Invalid Bech32 address program size (%d %s)", len(program), unit)
 	}
-	return witnessScript(version, program), nil
+	return WitnessScript(version, program), nil
 }
 
 // Encode returns the address of an output script; false when scripts of its
@@ -145,23 +145,6 @@ func encodeSegwit(version byte, program []byte, hrp string) (string, bool) {
 	}
 	s, err := encode(hrp, append([]byte{version}, data...))
 	return s, err == nil
-}
-
-func pubKeyHashScript(hash []byte) []byte {
-	script := append([]byte{opDup, opHash160, 20}, hash...)
-	return append(script, opEqualVerify, opCheckSig)
-}
-
-func scriptHashScript(hash []byte) []byte {
-	return append(append([]byte{opHash160, 20}, hash...), opEqual)
-}
-
-func witnessScript(version byte, program []byte) []byte {
-	op := byte(op0)
-	if version > 0 {
-		op = op1 + version - 1
-	}
-	return append([]byte{op, byte(len(program))}, program...)
 }
 
 // witnessProgram parts a script that is a witness program (BIP141).
