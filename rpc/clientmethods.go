@@ -7,7 +7,7 @@ import (
 
 // The helpers below call lode's own methods, one each.
 
-func call[T any](ctx context.Context, c *Client, method string, params any) (T, error) {
+func ask[T any](ctx context.Context, c *Client, method string, params any) (T, error) {
 	var result T
 	err := c.Call(ctx, method, &result, params)
 	return result, err
@@ -78,12 +78,12 @@ type Empty struct{}
 
 // Status calls lode_status.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	return call[Status](ctx, c, "lode_status", Empty{})
+	return ask[Status](ctx, c, "lode_status", Empty{})
 }
 
 // Events calls lode_events.
 func (c *Client) Events(ctx context.Context, r EventsRequest) (Events, error) {
-	return call[Events](ctx, c, "lode_events", r)
+	return ask[Events](ctx, c, "lode_events", r)
 }
 
 // Stop calls lode_stop: the host ends, with all also everybody who would take over.
@@ -94,52 +94,52 @@ func (c *Client) Stop(ctx context.Context, all bool) error {
 // Settings calls lode_settings: fields that are set in s are changed, and all
 // are returned.
 func (c *Client) Settings(ctx context.Context, s Settings) (Settings, error) {
-	return call[Settings](ctx, c, "lode_settings", s)
+	return ask[Settings](ctx, c, "lode_settings", s)
 }
 
 // ListWallets calls lode_wallets.
 func (c *Client) ListWallets(ctx context.Context) ([]Wallet, error) {
-	return call[[]Wallet](ctx, c, "lode_wallets", Empty{})
+	return ask[[]Wallet](ctx, c, "lode_wallets", Empty{})
 }
 
 // FindWallet calls lode_wallet: by name, number or address.
 func (c *Client) FindWallet(ctx context.Context, wallet string) (Wallet, error) {
-	return call[Wallet](ctx, c, "lode_wallet", WalletRequest{Wallet: wallet})
+	return ask[Wallet](ctx, c, "lode_wallet", WalletRequest{Wallet: wallet})
 }
 
 // NewWallets calls lode_newwallets.
 func (c *Client) NewWallets(ctx context.Context, r NewWallets) ([]WalletKeys, error) {
-	return call[[]WalletKeys](ctx, c, "lode_newwallets", r)
+	return ask[[]WalletKeys](ctx, c, "lode_newwallets", r)
 }
 
 // WalletKeys calls lode_walletkeys.
 func (c *Client) WalletKeys(ctx context.Context, r WalletRequest) (WalletKeys, error) {
-	return call[WalletKeys](ctx, c, "lode_walletkeys", r)
+	return ask[WalletKeys](ctx, c, "lode_walletkeys", r)
 }
 
 // RestoreWords calls lode_restorewords.
 func (c *Client) RestoreWords(ctx context.Context, r RestoreWords) (Restored, error) {
-	return call[Restored](ctx, c, "lode_restorewords", r)
+	return ask[Restored](ctx, c, "lode_restorewords", r)
 }
 
 // ImportKey calls lode_importkey.
 func (c *Client) ImportKey(ctx context.Context, r ImportKey) (Wallet, error) {
-	return call[Wallet](ctx, c, "lode_importkey", r)
+	return ask[Wallet](ctx, c, "lode_importkey", r)
 }
 
 // RenameWallet calls lode_renamewallet.
 func (c *Client) RenameWallet(ctx context.Context, wallet, name string) (Wallet, error) {
-	return call[Wallet](ctx, c, "lode_renamewallet", RenameWallet{wallet, name})
+	return ask[Wallet](ctx, c, "lode_renamewallet", RenameWallet{wallet, name})
 }
 
 // PrepareSend calls lode_preparesend.
 func (c *Client) PrepareSend(ctx context.Context, r SendRequest) (SendPlan, error) {
-	return call[SendPlan](ctx, c, "lode_preparesend", r)
+	return ask[SendPlan](ctx, c, "lode_preparesend", r)
 }
 
 // Send calls lode_send.
 func (c *Client) Send(ctx context.Context, r SendRequest) (SendPlan, error) {
-	return call[SendPlan](ctx, c, "lode_send", r)
+	return ask[SendPlan](ctx, c, "lode_send", r)
 }
 
 // Unlock calls lode_unlock.
@@ -154,7 +154,7 @@ func (c *Client) SetPassphrase(ctx context.Context, passphrase string) error {
 
 // Mine calls lode_mine.
 func (c *Client) Mine(ctx context.Context, r MineRequest) (Mined, error) {
-	return call[Mined](ctx, c, "lode_mine", r)
+	return ask[Mined](ctx, c, "lode_mine", r)
 }
 
 // Fund calls lode_fund.
@@ -165,27 +165,27 @@ func (c *Client) Fund(ctx context.Context) error {
 // StartJob calls one of the methods that reply with a Job: lode_import,
 // lode_export, lode_verify, lode_restorebackup.
 func (c *Client) StartJob(ctx context.Context, method string, params any) (Job, error) {
-	return call[Job](ctx, c, method, params)
+	return ask[Job](ctx, c, method, params)
 }
 
 // Job calls lode_job.
 func (c *Client) Job(ctx context.Context, r JobRequest) (Job, error) {
-	return call[Job](ctx, c, "lode_job", r)
+	return ask[Job](ctx, c, "lode_job", r)
 }
 
 // CancelJob calls lode_canceljob.
 func (c *Client) CancelJob(ctx context.Context, id string) (Job, error) {
-	return call[Job](ctx, c, "lode_canceljob", JobRequest{ID: id})
+	return ask[Job](ctx, c, "lode_canceljob", JobRequest{ID: id})
 }
 
 // Backups calls lode_backups.
 func (c *Client) Backups(ctx context.Context, dir string) ([]Backup, error) {
-	return call[[]Backup](ctx, c, "lode_backups", BackupsRequest{Dir: dir})
+	return ask[[]Backup](ctx, c, "lode_backups", BackupsRequest{Dir: dir})
 }
 
 // VerifyBackup calls lode_verifybackup.
 func (c *Client) VerifyBackup(ctx context.Context, file string) (Backup, error) {
-	return call[Backup](ctx, c, "lode_verifybackup", FileRequest{File: file})
+	return ask[Backup](ctx, c, "lode_verifybackup", FileRequest{File: file})
 }
 
 // RunJob starts a job and follows it to its end, calling progress (which may be

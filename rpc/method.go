@@ -135,7 +135,7 @@ func (r *Request) Int(i int, def int64) (int64, error) {
 		return def, nil
 	}
 	if err := json.Unmarshal(r.args[i], &def); err != nil {
-		return 0, CodeParse.New("JSON integer out of range") // what Core's parser says
+		return 0, CodeMisc.New("JSON integer out of range")
 	}
 	return def, nil
 }
