@@ -181,6 +181,7 @@ type EventsRequest struct {
 	Timeout float64 `json:"timeout,omitempty"` // seconds, at most 60
 	PID     int     `json:"pid,omitempty"`
 	Command string  `json:"command,omitempty"`
+	Mine    bool    `json:"mine,omitempty"` // asks the host to mine by itself as the settings say
 }
 
 // Events is the reply of lode_events.
@@ -210,6 +211,23 @@ type ImportResult struct {
 	Read      int    `json:"read"`     // blocks in the file
 	Accepted  int    `json:"accepted"` // new ones
 	Known     int    `json:"known"`
+	Skipped   int64  `json:"skipped_bytes"` // between the blocks, not part of any
+	Height    int32  `json:"height"`
+	BestBlock string `json:"best_block"`
+}
+
+// ExportResult is the Result of an export job.
+type ExportResult struct {
+	File      string `json:"file"`
+	Blocks    int    `json:"blocks"`
+	Size      int64  `json:"size"` // bytes of the file
+	Height    int32  `json:"height"`
+	BestBlock string `json:"best_block"`
+}
+
+// VerifyResult is the Result of a verify job.
+type VerifyResult struct {
+	Blocks    int    `json:"blocks"` // checked, genesis not counted
 	Height    int32  `json:"height"`
 	BestBlock string `json:"best_block"`
 }
