@@ -105,7 +105,7 @@ func parseSpec(text []byte) (*Spec, error) {
 	values := make(map[string]any)
 	for name, value := range tree {
 		section, ok := value.(map[string]any)
-		if !ok || len(section) == 0 {
+		if !ok || !knownSection(name) {
 			values[name] = value
 			continue
 		}
@@ -114,6 +114,10 @@ func parseSpec(text []byte) (*Spec, error) {
 		}
 	}
 	return assign(values)
+}
+
+func knownSection(name string) bool {
+	return slices.ContainsFunc(rules, func(r rule) bool { return strings.HasPrefix(r.key, name+".") })
 }
 
 // assign moves values to their fields.

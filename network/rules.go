@@ -30,6 +30,7 @@ type rule struct {
 	field   func(*Spec) any
 	min     int64 // of an *int64
 	max     int64
+	mainnet int64              // of an *int64: mainnet's value, which is refused; 0 for none
 	check   func(string) error // of a *string; the error says what is allowed
 	note    func(*Spec) string // stands behind the value in the file
 }
@@ -71,8 +72,8 @@ var rules = []rule{
 
 	{key: "addresses.pubkey_hash", min: 1, max: 255, field: func(s *Spec) any { return &s.PubKeyHashPrefix },
 		comment: "Version bytes of base58 addresses and keys. These are regtest's, which other wallets know."},
-	{key: "addresses.script_hash", min: 1, max: 255, field: func(s *Spec) any { return &s.ScriptHashPrefix }},
-	{key: "addresses.wif", min: 1, max: 255, field: func(s *Spec) any { return &s.WIFPrefix }},
+	{key: "addresses.script_hash", min: 1, max: 255, mainnet: 5, field: func(s *Spec) any { return &s.ScriptHashPrefix }},
+	{key: "addresses.wif", min: 1, max: 255, mainnet: 128, field: func(s *Spec) any { return &s.WIFPrefix }},
 	{key: "addresses.ext_pub", check: extRule, field: func(s *Spec) any { return &s.ExtPub },
 		comment: "Version bytes of extended keys (BIP32), hex. These give tpub… and tprv…."},
 	{key: "addresses.ext_prv", check: extRule, field: func(s *Spec) any { return &s.ExtPrv }},
@@ -102,6 +103,9 @@ func (s *Spec) check() error {
 		case *int64:
 			if *v < r.min || *v > r.max {
 				return &ValueError{r.key, strconv.FormatInt(*v, 10), fmt.Sprintf("from %d to %d", r.min, r.max)}
+			}
+			if r.mainnet != 0 && *v == r.mainnet {
+				return &ValueError{r.key, strconv.FormatInt(*v, 10), "other than mainnet's"}
 			}
 		case *string:
 			if err := r.check(*v); err != nil {
@@ -216,8 +220,8 @@ func hashRule(text string) error {
 	return nil
 }
 
-// extRule keeps mainnet's versions out: keys of a private chain must never look
-// as if they held real money.
+// extRule keeps mainnet's versions out, as the rules of the other prefixes do:
+// what belongs to a private chain must never look as if it held real money.
 func extRule(text string) error {
 	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw) != 4 {
