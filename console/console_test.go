@@ -1,0 +1,335 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+func TestFormat(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{Count(1, "block"), "1 block"},
+		{Count(int32(1200), "block"), "1,200 blocks"},
+		{Count(0, "entry", "entries"), "0 entries"},
+		{Thousands(-1234567), "-1,234,567"},
+		{Thousands(100), "100"},
+		{Duration(0), "0s"},
+		{Duration(-time.Hour), "0s"},
+		{Duration(65 * time.Second), "1m 5s"},
+		{Duration(2 * time.Hour), "2h"},
+		{Duration(49*time.Hour + 30*time.Minute), "2d 1h"},
+		{Size(999), "999 B"},
+		{Size(3400), "3.4 kB"},
+		{Short("bcrt1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu", 11), "bcrt1…06fyu"},
+		{Short("abc", 11), "abc"},
+		{Clean("a\x1b[31mb\nc\u202ed"), "a?[31mb?c?d"},
+		{Clean("Zoë 山"), "Zoë 山"},
+		{List([]string{"a", "b", "c"}), "a, b and c"},
+		{List(nil), ""},
+	} {
+		if c.got != c.want {
+			t.Errorf("got %q, want %q", c.got, c.want)
+		}
+	}
+}
+
+func TestTableAlignsByWhatIsSeen(t *testing.T) {
+	var out bytes.Buffer
+	s := &Screen{Out: &out}
+	s.Table(Table{
+		Head:  []string{"#", "Name", "Sum"},
+		Right: []bool{true, false, true},
+		Rows:  [][]string{{"1", "山田", "5.0"}, {"10", "Zoë", "12.5"}},
+		Foot:  []string{"", "all", "17.5"},
+	})
+	want := " #  Name   Sum\n 1  山田   5.0\n10  Zoë   12.5\n    all   17.5\n"
+	if out.String() != want {
+		t.Errorf("got\n%q, want\n%q", out.String(), want)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	for line, want := range map[string][]string{
+		"":                               nil,
+		"  # all of it is a comment":     nil,
+		"mine 5 # five":                  {"mine", "5"},
+		`send --to "Old Bob" --amount 1`: {"send", "--to", "Old Bob", "--amount", "1"},
+		`a '' "b\"c" d\ e`:               {"a", "", `b"c`, "d e"},
+		"a#b":                            {"a#b"},
+	} {
+		got, err := Split(line)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, %v; want %q", line, got, err, want)
+		}
+	}
+	for _, line := range []string{`"open`, `it's`, `end\`} {
+		if _, err := Split(line); err == nil {
+			t.Errorf("%q was accepted", line)
+		}
+	}
+}
+
+func testPick(n int) Pick {
+	p := Pick{Title: "From", Head: []string{"#", "Name"}, Choices: make([]Choice, n)}
+	for i := range p.Choices {
+		name := fmt.Sprintf("Wallet%d", i+1)
+		p.Choices[i] = Choice{Number: i + 1, Cells: []string{fmt.Sprint(i + 1), name}, Search: name}
+	}
+	return p
+}
+
+// press sends keys to a model: a name such as "enter", else text.
+func press(m tea.Model, keys ...string) {
+	named := map[string]rune{
+		"enter": tea.KeyEnter, "esc": tea.KeyEscape, "up": tea.KeyUp, "down": tea.KeyDown,
+		"tab": tea.KeyTab, "backspace": tea.KeyBackspace, "space": tea.KeySpace, "end": tea.KeyEnd, "pgdown": tea.KeyPgDown,
+	}
+	for _, key := range keys {
+		if code, ok := named[key]; ok {
+			m.Update(tea.KeyPressMsg{Code: code})
+			continue
+		}
+		for _, r := range key {
+			m.Update(tea.KeyPressMsg{Code: r, Text: string(r)})
+		}
+	}
+}
+
+func TestPickByNumberTextAndArrows(t *testing.T) {
+	for _, c := range []struct {
+		keys []string
+		want int // number of the row
+	}{
+		{[]string{"enter"}, 1},
+		{[]string{"down", "down", "enter"}, 3},
+		{[]string{"12", "enter"}, 12},         // not Wallet112, which has it too
+		{[]string{"wallet200", "enter"}, 200}, // any case
+		{[]string{"zzz", "enter"}, 0},         // nothing to choose
+		{[]string{"zzz", "backspace", "backspace", "backspace", "enter"}, 1},
+		{[]string{"end", "enter"}, 300},
+		{[]string{"pgdown", "up", "enter"}, pickRows},
+	} {
+		m := newPicker(testPick(300))
+		press(m, c.keys...)
+		if got := m.chosen + 1; got != c.want {
+			t.Errorf("%q chose %d, want %d", c.keys, got, c.want)
+		}
+		if c.want > 0 && m.View().Content != "" {
+			t.Errorf("%q left a list behind", c.keys)
+		}
+	}
+}
+
+func TestPickScrollsWithTheCursor(t *testing.T) {
+	m := newPicker(testPick(100))
+	for range 60 {
+		press(m, "down")
+	}
+	view := m.View().Content
+	if !strings.Contains(view, "> 61") || strings.Count(view, "\n") > pickRows+3 {
+		t.Errorf("the row under the cursor is not among the rows shown:\n%s", view)
+	}
+}
+
+func TestPickFiltersTenThousandAtOnce(t *testing.T) {
+	m := newPicker(testPick(10_000))
+	start := time.Now()
+	press(m, "wallet9999")
+	m.View()
+	if spent := time.Since(start); spent > 500*time.Millisecond {
+		t.Errorf("ten keys took %s", spent)
+	}
+	if len(m.shown) != 1 || m.Choices[m.shown[0]].Number != 9999 {
+		t.Errorf("%d rows are shown", len(m.shown))
+	}
+}
+
+func BenchmarkPickKey(b *testing.B) {
+	m := newPicker(testPick(10_000))
+	for b.Loop() {
+		press(m, "9", "backspace")
+		m.View()
+	}
+}
+
+func TestPickLeavesTheTerminalAsItWas(t *testing.T) {
+	for _, key := range []string{"\x1b", "\x03"} {
+		var out bytes.Buffer
+		s := &Screen{In: strings.NewReader(key), Err: &out, Interactive: true}
+		_, err := s.Pick(context.Background(), testPick(3))
+		if !errors.Is(err, ErrCancelled) {
+			t.Errorf("%q: %v, want ErrCancelled", key, err)
+		}
+		if hidden, shown := strings.LastIndex(out.String(), "\x1b[?25l"), strings.LastIndex(out.String(), "\x1b[?25h"); hidden > shown {
+			t.Errorf("%q: the cursor stays hidden", key)
+		}
+	}
+}
+
+func TestPickPlain(t *testing.T) {
+	var out bytes.Buffer
+	s := &Screen{In: strings.NewReader("x\nwallet\n12\n"), Err: &out, Interactive: true, Plain: true}
+	got, err := s.Pick(context.Background(), testPick(30))
+	if err != nil || got != 11 {
+		t.Errorf("got %d, %v\n%s", got, err, out.String())
+	}
+	if strings.Contains(out.String(), "\x1b") {
+		t.Errorf("a plain screen moves the cursor: %q", out.String())
+	}
+	if !strings.Contains(out.String(), "… and 18 more") {
+		t.Errorf("a long list is not cut:\n%s", out.String())
+	}
+}
+
+func TestNoTerminalAsksNothing(t *testing.T) {
+	var out bytes.Buffer
+	s := &Screen{In: strings.NewReader("y\n1\n"), Err: &out}
+	ctx := context.Background()
+	_, pick := s.Pick(ctx, testPick(3))
+	_, confirm := s.Confirm(ctx, "Sure?", true)
+	_, secret := s.Secret(ctx, "Passphrase: ")
+	_, words := s.Words(ctx, testWords())
+	for _, err := range []error{pick, confirm, secret, words} {
+		if !errors.Is(err, ErrNoTerminal) {
+			t.Errorf("got %v, want ErrNoTerminal", err)
+		}
+	}
+	if out.Len() > 0 {
+		t.Errorf("something was asked: %q", out.String())
+	}
+}
+
+func TestConfirm(t *testing.T) {
+	for input, want := range map[string]bool{"y\n": true, "\n": false, "what\nYes\n": true, "no\n": false} {
+		s := &Screen{In: strings.NewReader(input), Err: &bytes.Buffer{}, Interactive: true}
+		got, err := s.Confirm(context.Background(), "Sure?", false)
+		if err != nil || got != want {
+			t.Errorf("%q: %v, %v", input, got, err)
+		}
+	}
+	s := &Screen{In: strings.NewReader(""), Err: &bytes.Buffer{}, Interactive: true}
+	if _, err := s.Confirm(context.Background(), "Sure?", true); !errors.Is(err, ErrCancelled) {
+		t.Errorf("the end of input is no yes: %v", err)
+	}
+}
+
+func TestReadSecretKeys(t *testing.T) {
+	for input, want := range map[string]string{
+		"abc\r": "abc", "ab\x7fc\n": "ac", "é\x7fx\r": "x", "wrong\x15right\r": "right", "\x7f\r": "",
+	} {
+		got, err := readSecret(context.Background(), strings.NewReader(input))
+		if err != nil || got != want {
+			t.Errorf("%q: %q, %v", input, got, err)
+		}
+	}
+	for _, input := range []string{"ab\x03", "ab\x1b", "ab"} {
+		if _, err := readSecret(context.Background(), strings.NewReader(input)); !errors.Is(err, ErrCancelled) {
+			t.Errorf("%q: %v, want ErrCancelled", input, err)
+		}
+	}
+}
+
+func testWords() WordList {
+	list := []string{"abandon", "ability", "able", "about", "zoo"}
+	return WordList{
+		Known: func(_ []string, word string) (string, bool) { return word, slices.Contains(list, word) },
+		Complete: func(_ []string, prefix string) (found []string) {
+			for _, w := range list {
+				if strings.HasPrefix(w, prefix) {
+					found = append(found, w)
+				}
+			}
+			return found
+		},
+		Nearest: func([]string, string) []string { return []string{"about"} },
+		Check: func(words []string) error {
+			if words[len(words)-1] != "about" {
+				return errors.New("the words do not belong together")
+			}
+			return nil
+		},
+	}
+}
+
+func TestWordsAreCompletedAndChecked(t *testing.T) {
+	m := &wordEntry{list: testWords()}
+	press(m, "aba", "tab") // only one word begins so
+	if !slices.Equal(m.words, []string{"abandon"}) {
+		t.Fatalf("Tab made %q of aba", m.words)
+	}
+	press(m, "ab", "tab", "i", "tab", "abuot", "space")
+	if !slices.Equal(m.words, []string{"abandon", "ability"}) || m.typed != "abuot" || !strings.Contains(m.message, "about") {
+		t.Fatalf("got %q, typed %q, message %q", m.words, m.typed, m.message)
+	}
+	press(m, "backspace", "backspace", "backspace", "backspace", "backspace", "backspace")
+	if m.typed != "ability" || len(m.words) != 1 {
+		t.Fatalf("Backspace did not take the word back: %q, %q", m.words, m.typed)
+	}
+	press(m, "enter")
+	for range 9 {
+		press(m, "abandon", "space")
+	}
+	press(m, "enter")
+	if m.accepted || !strings.Contains(m.message, "11 words so far") {
+		t.Fatalf("11 words: accepted %v, %q", m.accepted, m.message)
+	}
+	press(m, "zoo", "enter", "enter")
+	if m.accepted || !strings.Contains(m.message, "belong together") {
+		t.Fatalf("a wrong checksum: accepted %v, %q", m.accepted, m.message)
+	}
+	press(m, "backspace", "backspace", "backspace", "backspace", "about", "enter", "enter")
+	if !m.accepted || len(m.words) != 12 {
+		t.Fatalf("accepted %v, %q", m.accepted, m.words)
+	}
+}
+
+func TestWordsPasted(t *testing.T) {
+	m := &wordEntry{list: testWords()}
+	m.Update(tea.PasteMsg{Content: "abandon\nability zo able"})
+	if !slices.Equal(m.words, []string{"abandon", "ability"}) || m.typed != "zo able" {
+		t.Errorf("got %q, typed %q", m.words, m.typed)
+	}
+}
+
+func TestWordsLeaveNothingOnTheScreen(t *testing.T) {
+	input := strings.Repeat("abandon ", 11) + "about\r\r"
+	var out bytes.Buffer
+	s := &Screen{In: strings.NewReader(input), Err: &out, Interactive: true}
+	words, err := s.Words(context.Background(), testWords())
+	if err != nil || len(words) != 12 {
+		t.Fatalf("got %q, %v", words, err)
+	}
+	text := out.String()
+	in, left := strings.Index(text, "\x1b[?1049h"), strings.LastIndex(text, "\x1b[?1049l")
+	if in < 0 || left < in {
+		t.Fatal("the words were not typed on the alternate screen")
+	}
+	if strings.Contains(text[:in], "abandon") || strings.Contains(text[left:], "abandon") {
+		t.Error("words are shown outside of the alternate screen")
+	}
+	// The plain entry, too.
+	out.Reset()
+	s = &Screen{In: strings.NewReader(strings.ReplaceAll(strings.Repeat("abandon ", 11), " ", "\n") + "abuot\nabout\n\n"), Err: &out, Interactive: true, Plain: true}
+	if words, err := s.Words(context.Background(), testWords()); err != nil || len(words) != 12 {
+		t.Fatalf("plain: %q, %v", words, err)
+	}
+	if text := out.String(); !strings.HasPrefix(text, "\x1b[?1049h") || !strings.HasSuffix(text, "\x1b[2J\x1b[?1049l") {
+		t.Errorf("plain: %q", text)
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	if got, want := progressLine("Checking", 50, 200, "blocks", 10*time.Second), "Checking  [######------------------]  25%  50 of 200 blocks  30s left"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := progressLine("Importing", 2_000_000, 0, "bytes", time.Second), "Importing  2.0 MB"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
