@@ -1,0 +1,65 @@
+package consensus
+
+import (
+	"fmt"
+
+	"github.com/btcsuite/btcd/wire/v2"
+)
+
+// ScriptCheck is the check of one input's scripts that is left to run. Checks
+// of the same transaction share what they have in common, and may be run at the
+// same time.
+type ScriptCheck struct {
+	// Position is the transaction's place in its block; 0 outside of blocks.
+	Position int
+	// Input is the input's index.
+	Input int
+
+	ctx   *txContext
+	flags Flags
+}
+
+// Tx returns the transaction that the check belongs to.
+func (c *ScriptCheck) Tx() *wire.MsgTx { return c.ctx.tx }
+
+// Flags returns the rules that the check runs under.
+func (c *ScriptCheck) Flags() Flags { return c.flags }
+
+// Run runs the check. Its error is an *Error of the kind ScriptMandatory, or
+// ScriptNonMandatory when only policy is broken, with Core's reason as Detail.
+func (c *ScriptCheck) Run() error {
+	err := verifyScript(c.ctx, c.Input, c.flags)
+	if err == scriptOK {
+		return nil
+	}
+	kind := ScriptMandatory
+	if c.flags&^MandatoryFlags != 0 {
+		// Those who follow consensus only may see another fault, or none.
+		if again := verifyScript(c.ctx, c.Input, c.flags&MandatoryFlags); again != scriptOK {
+			err = again
+		} else {
+			kind = ScriptNonMandatory
+		}
+	}
+	return &Error{Kind: kind, Detail: fmt.Sprintf(" (%s)", err)}
+}
+
+func verifyScript(ctx *txContext, input int, flags Flags) scriptError {
+	e := engine{ctx: ctx, index: input, flags: flags}
+	return e.verify()
+}
+
+// TxChecks returns the checks of all inputs of a transaction that is no
+// coinbase. coins are those that it spends, in the order of its inputs; neither
+// they nor the transaction may be changed while a check is in use.
+func TxChecks(tx *wire.MsgTx, coins []*Coin, flags Flags) []ScriptCheck {
+	return appendChecks(make([]ScriptCheck, 0, len(tx.TxIn)), 0, tx, coins, flags)
+}
+
+func appendChecks(checks []ScriptCheck, position int, tx *wire.MsgTx, coins []*Coin, flags Flags) []ScriptCheck {
+	ctx := &txContext{tx: tx, coins: coins}
+	for i := range tx.TxIn {
+		checks = append(checks, ScriptCheck{Position: position, Input: i, ctx: ctx, flags: flags})
+	}
+	return checks
+}

@@ -1,0 +1,31 @@
+// Package consensus holds the rules of the chain as functions of values: decode
+// a block, check its header, check it by itself, check it against its parent,
+// apply it to a set of coins, and take it back. On the network regtest they
+// accept exactly what Bitcoin Core 28.1 accepts and refuse the rest with Core's
+// reject strings.
+//
+// Nothing here reads a clock, a random source, a file or the network, logs, or
+// starts a goroutine. Times, heights and coins come in as arguments; what a
+// block does to the coins comes out as a value (Update), and so do the script
+// checks that are left to run (ScriptCheck), so that the caller can spread them
+// over cores or leave out those whose result it knows. Which chain is best, what
+// is stored and what is relayed are for packages chain and mempool to say.
+//
+// # The order of the checks
+//
+// A block may break several rules and Core names the first that it comes upon.
+// To give the same answer, call in this order what the block has not passed yet:
+//
+//	CheckBlock         by itself: proof of work, merkle root, sizes, transactions
+//	                   (the parent is looked up only after this)
+//	CheckHeader        against its parent: difficulty, time, version
+//	CheckBlockContext  against its parent: finality, height, witnesses, weight
+//	Apply              against the coins; then run the checks that it returns,
+//	                   which come before the error that it may return with them
+//
+// # Refusals
+//
+// A refusal is an *Error. Its Sort keeps apart what is wrong for ever, what is
+// merely too early, and what says something about this machine only. An error of
+// any other type comes from the caller's View and is of the last sort.
+package consensus
