@@ -1,0 +1,401 @@
+// Package vault keeps what cannot be made again: the keys of wallets, their
+// names, which addresses have been issued and which payments were made. Each
+// wallet has two files in one folder:
+//
+//	wallet-7.secrets   keys; written once, and anew when keys or passphrase change
+//	wallet-7.journal   names, issued indexes, payments; only ever appended to,
+//	                   writable while the wallets are locked, made when first needed
+//
+// and the folder has one more, vault, with the next number and how the
+// passphrase is checked. Secrets can be under a passphrase, the same for all
+// wallets of a folder; what is public about a wallet is readable without it.
+//
+// The package knows files and ciphers. What a key is good for, which scripts
+// it gives and which coins they hold is left to package wallet.
+//
+// A Vault owns its folder: one process opens it at a time (the caller holds
+// the data directory's lock). Its methods may be called at once.
+package vault
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+const (
+	vaultFile  = "vault"
+	tempSuffix = ".tmp"
+
+	whatVault  = "lode-vault"
+	whatWallet = "lode-wallet"
+
+	checkText = "lode passphrase check"
+
+	// MaxWallets is the highest wallet number; policy.
+	MaxWallets = 1 << 24
+)
+
+var secretsName = regexp.MustCompile(`^wallet-([1-9][0-9]*)\.secrets$`)
+
+// Header is what is public about a wallet.
+type Header struct {
+	Number    int    `json:"number"` // from 1, never used twice
+	ID        string `json:"id"`     // 16 random bytes in hex
+	Network   string `json:"network"`
+	Name      string `json:"name"`   // as it was made; renames are in the journal
+	Source    string `json:"source"` // "words" or "key"
+	Type      string `json:"type"`
+	Path      string `json:"path"`      // of the account, or of the one key
+	Account   string `json:"account"`   // extended public key; empty for one key
+	PublicKey string `json:"publickey"` // of its first address, hex
+	Script    string `json:"script"`    // of its first address, hex
+	Birth     int32  `json:"birth"`     // height; no coin of it is older
+	Created   int64  `json:"created"`   // Unix seconds
+	KDF       *KDF   `json:"kdf"`       // nil: the secret is not encrypted
+}
+
+// vaultHead is the second line of the folder's own file.
+type vaultHead struct {
+	Network string `json:"network"`
+	Next    int    `json:"next"` // number of the next wallet
+	KDF     *KDF   `json:"kdf"`  // nil: not encrypted
+}
+
+// Config says where a vault is.
+type Config struct {
+	Dir     string
+	Network [32]byte  // fingerprint of the network's rules
+	FS      FS        // nil: Disk
+	Rand    io.Reader // nil: the system's; salts, nonces and identities
+	KDF     KDF       // for SetPassphrase; zero: DefaultKDF
+	Workers int       // files written or read at once; 0 chooses
+}
+
+// Vault is an open folder of wallets.
+type Vault struct {
+	cfg      Config
+	network  string
+	problems []error
+
+	// mu guards what follows and the folder's own file.
+	mu      sync.RWMutex
+	next    int
+	kdf     *KDF
+	check   *sealedFile // opened by the right key; nil: take a wallet's
+	fault   error       // the folder's own file is damaged: nothing can be made
+	key     *Key        // held while unlocked
+	wallets []*Wallet   // by number
+	names   map[string]int
+}
+
+// Wallet is one wallet of a vault.
+type Wallet struct {
+	vault   *Vault
+	header  Header
+	journal *journal
+}
+
+// New describes a wallet to make. Number, ID, Network and KDF of the header are
+// filled in. An empty Name becomes WalletN, else Stem, if set, has the number
+// put behind it.
+type New struct {
+	Header Header
+	Stem   string
+	Secret *Secret
+}
+
+// Open reads the folder, making it if it is missing. A wallet whose files
+// cannot be read does not hold up the others: see Problems.
+func Open(cfg Config) (*Vault, error) {
+	if cfg.FS == nil {
+		cfg.FS = Disk{}
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.KDF == (KDF{}) {
+		cfg.KDF = DefaultKDF()
+	}
+	if cfg.Workers <= 0 {
+		// Writers wait for the disk, not for a core.
+		cfg.Workers = max(32, 4*runtime.NumCPU())
+	}
+	v := &Vault{cfg: cfg, network: hex.EncodeToString(cfg.Network[:]), next: 1, names: make(map[string]int)}
+	if err := cfg.FS.MakeDir(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("open the wallet folder: %w", err)
+	}
+	entries, err := cfg.FS.List(cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the wallet folder: %w", err)
+	}
+	numbers := v.sortEntries(entries)
+	if err := v.readHead(slices.Contains(entries, vaultFile)); err != nil {
+		return nil, err
+	}
+	v.load(numbers)
+	return v, nil
+}
+
+// sortEntries removes what unfinished writes left and returns the numbers of
+// the wallets in the folder.
+func (v *Vault) sortEntries(entries []string) []int {
+	var numbers []int
+	for _, name := range entries {
+		if strings.HasSuffix(name, tempSuffix) {
+			// Never acknowledged: a write is only after the rename.
+			if err := v.cfg.FS.Remove(v.path(name)); err != nil {
+				v.problems = append(v.problems, fmt.Errorf("remove what is left of an unfinished write: %w", err))
+			}
+			continue
+		}
+		if m := secretsName.FindStringSubmatch(name); m != nil {
+			n, err := strconv.Atoi(m[1])
+			if err != nil || n > MaxWallets {
+				v.problems = append(v.problems, fmt.Errorf("%s: the number is over %d", v.path(name), MaxWallets))
+				continue
+			}
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
+// readHead reads the folder's own file. Only a foreign one is fatal: without
+// it the wallets can still be read, but none can be made.
+func (v *Vault) readHead(exists bool) error {
+	if !exists {
+		return nil
+	}
+	name := v.path(vaultFile)
+	var head vaultHead
+	var file *sealedFile
+	data, err := readAll(v.cfg.FS, name)
+	if err == nil {
+		file, err = decodeFile(whatVault, data, &head)
+	}
+	if err == nil && head.KDF != nil {
+		err = damaged(head.KDF.check())
+	}
+	if err == nil && (head.Next < 1 || head.Next > MaxWallets+1) {
+		err = fmt.Errorf("%w: the next number is %d", ErrDamaged, head.Next)
+	}
+	switch {
+	case errors.Is(err, ErrNewer):
+		return fmt.Errorf("%s: %w", name, err)
+	case err != nil:
+		v.fault = fmt.Errorf("%s: %w; the wallets beside it can be used, but none made: move it away and start lode again, and it is made anew from them", name, err)
+		v.problems = append(v.problems, v.fault)
+		return nil
+	case head.Network != v.network:
+		return fmt.Errorf("%s: %w", name, ErrNetwork)
+	}
+	v.next, v.kdf = head.Next, head.KDF
+	if head.KDF != nil {
+		v.check = file
+	}
+	return nil
+}
+
+// load reads the wallets, several at once, and registers them in order.
+func (v *Vault) load(numbers []int) {
+	loaded := make([]*Wallet, len(numbers))
+	failed := make([]error, len(numbers))
+	parallel(v.cfg.Workers, len(numbers), func(i int) error {
+		loaded[i], failed[i] = v.read(numbers[i])
+		return nil
+	})
+	for i, w := range loaded {
+		v.next = max(v.next, numbers[i]+1)
+		if failed[i] != nil {
+			v.problems = append(v.problems, failed[i])
+			continue
+		}
+		if v.kdf == nil && v.check == nil && w.header.KDF != nil {
+			v.kdf = w.header.KDF // the folder's own file is lost
+		}
+		v.wallets = append(v.wallets, w)
+		key := nameKey(w.Name())
+		if other, ok := v.names[key]; ok {
+			v.problems = append(v.problems, fmt.Errorf("wallets %d and %d have names that look the same, %q: use their numbers", other, w.header.Number, w.Name()))
+			continue
+		}
+		v.names[key] = w.header.Number
+	}
+}
+
+// read reads the two files of one wallet.
+func (v *Vault) read(number int) (*Wallet, error) {
+	name := v.secretsPath(number)
+	data, err := readAll(v.cfg.FS, name)
+	if err != nil {
+		return nil, named(name, err)
+	}
+	w := &Wallet{vault: v}
+	file, err := decodeFile(whatWallet, data, &w.header)
+	if err != nil {
+		return nil, named(name, err)
+	}
+	wipe(file.body)
+	if err := v.checkHeader(&w.header, number, file.cipher); err != nil {
+		return nil, named(name, err)
+	}
+	journalName := v.journalPath(number)
+	if w.journal, err = openJournal(v.cfg.FS, v.cfg.Dir, journalName, w.header.ID); err != nil {
+		if errors.Is(err, ErrDamaged) {
+			err = fmt.Errorf("%w; moved away, the wallet opens without the names, issued addresses and payments in it", err)
+		}
+		return nil, named(journalName, err)
+	}
+	return w, nil
+}
+
+func (v *Vault) checkHeader(h *Header, number int, cipher string) error {
+	switch {
+	case h.Network != v.network:
+		return ErrNetwork
+	case h.Number != number:
+		return fmt.Errorf("%w: it is the file of wallet %d", ErrDamaged, h.Number)
+	case (h.KDF != nil) != (cipher == bodySealed):
+		return fmt.Errorf("%w: its cipher is not the one stated", ErrDamaged)
+	case h.KDF != nil:
+		return damaged(h.KDF.check())
+	}
+	return nil
+}
+
+// Problems returns what could not be read when the vault was opened: each
+// names a file.
+func (v *Vault) Problems() []error { return slices.Clone(v.problems) }
+
+// Wallets returns all wallets by number.
+func (v *Vault) Wallets() []*Wallet {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.Clone(v.wallets)
+}
+
+// Len returns how many wallets there are.
+func (v *Vault) Len() int {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return len(v.wallets)
+}
+
+// Wallet returns the wallet of a number, or nil.
+func (v *Vault) Wallet(number int) *Wallet {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.wallet(number)
+}
+
+func (v *Vault) wallet(number int) *Wallet {
+	i, ok := slices.BinarySearchFunc(v.wallets, number, func(w *Wallet, n int) int { return w.header.Number - n })
+	if !ok {
+		return nil
+	}
+	return v.wallets[i]
+}
+
+// ByName returns the wallets of a name, in any case: one at most, unless files
+// were copied into the folder by hand.
+func (v *Vault) ByName(name string) []*Wallet {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	number, ok := v.names[nameKey(name)]
+	if !ok {
+		return nil
+	}
+	var found []*Wallet
+	if w := v.wallet(number); w != nil && sameName(w.Name(), name) {
+		found = append(found, w)
+	}
+	if len(v.names) < len(v.wallets) {
+		for _, w := range v.wallets {
+			if w.header.Number != number && sameName(w.Name(), name) {
+				found = append(found, w)
+			}
+		}
+	}
+	return found
+}
+
+// Next returns the number that the next wallet gets.
+func (v *Vault) Next() int {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.next
+}
+
+func (v *Vault) path(name string) string { return filepath.Join(v.cfg.Dir, name) }
+
+func (v *Vault) secretsPath(number int) string {
+	return v.path("wallet-" + strconv.Itoa(number) + ".secrets")
+}
+
+func (v *Vault) journalPath(number int) string {
+	return v.path("wallet-" + strconv.Itoa(number) + ".journal")
+}
+
+// named puts the file's name before an error, unless the system did already.
+func named(name string, err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) || strings.HasPrefix(err.Error(), name) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
+
+func damaged(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %v", ErrDamaged, err)
+}
+
+// parallel calls do for 0…n-1 from several goroutines, which have ended when
+// it returns, and returns the error of the lowest index that failed. After a
+// failure no more are begun.
+func parallel(workers, n int, do func(int) error) error {
+	var (
+		mu    sync.Mutex
+		at    int
+		low   = n
+		first error
+		wg    sync.WaitGroup
+	)
+	for range min(workers, n) {
+		wg.Go(func() {
+			for {
+				mu.Lock()
+				i := at
+				at++
+				stop := first != nil
+				mu.Unlock()
+				if i >= n || stop {
+					return
+				}
+				if err := do(i); err != nil {
+					mu.Lock()
+					if i < low {
+						low, first = i, err
+					}
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return first
+}
