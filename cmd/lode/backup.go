@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/rpc"
+)
+
+// when shows a time of the chain in the zone of the person.
+func (p *program) when(unix int64) string { return console.When(unix, time.Local) }
+
+func (p *program) backupCommand() *cobra.Command {
+	return group("backup", "List, check and restore the backups of the chain",
+		`A backup holds the blocks since the one before it; together they are the whole
+chain. lode up writes one every few blocks. Backups hold no keys: the words of the
+wallets are kept by nobody but you.`,
+		"  lode backup list\n  lode backup verify\n  lode backup restore backups/chain_backup_5.json",
+		p.backupListCommand(), p.backupVerifyCommand(), p.backupRestoreCommand())
+}
+
+func (p *program) backupListCommand() *cobra.Command {
+	var dir string
+	c := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List the backups",
+		Long:    "Lists the backups in the backup folder, or in another one.",
+		Example: "  lode backup list\n  lode backup list --dir /mnt/usb/backups",
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx := c.Context()
+			if dir != "" {
+				var err error
+				if dir, err = absolute(dir); err != nil {
+					return err
+				}
+				if _, err := os.ReadDir(dir); err != nil {
+					return err
+				}
+			}
+			return p.with(ctx, "backup list", func(c *openChain) error {
+				backups, err := c.Backups(ctx, dir)
+				if err != nil {
+					return err
+				}
+				if p.json {
+					return p.printJSON(backups)
+				}
+				p.showBackups(backups)
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "folder to look in (default: the backup folder)")
+	return c
+}
+
+func (p *program) showBackups(backups []rpc.Backup) {
+	if len(backups) == 0 {
+		p.screen.Printf("No backup yet: lode up writes one every few blocks (--backup-every).\n")
+		return
+	}
+	t := console.Table{
+		Head:  []string{"File", "From", "To", "Blocks", "Size", "Written", "Tip"},
+		Right: []bool{false, true, true, true, true, false, false},
+	}
+	for _, b := range backups {
+		tip := console.Short(b.Tip, 20)
+		if b.Error != "" {
+			tip = p.screen.Warn(console.Clean(b.Error))
+		}
+		t.Rows = append(t.Rows, []string{
+			filepath.Base(b.File), strconv.Itoa(int(b.FirstBlock)), strconv.Itoa(int(b.Height)),
+			strconv.Itoa(b.Blocks), console.Size(b.Size), p.when(b.Created), tip,
+		})
+	}
+	p.screen.Table(t)
+	p.screen.Printf("In %s. They hold no keys: keep the words of your wallets.\n", filepath.Dir(backups[0].File))
+}
+
+// errBadBackups reports that backup verify found some that are not sound.
+var errBadBackups = errors.New("not all backups are sound; a restore would stop there")
+
+func (p *program) backupVerifyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "verify [FILE…]", Short: "Check backups (default: all)",
+		Long: `Checks that backups are whole and of this network, and that the backups before
+them are there. The exit code is 0 only when all are sound.`,
+		Example: "  lode backup verify\n  lode backup verify backups/chain_backup_5.json",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			var files []string
+			for _, arg := range args {
+				file, err := existingFile(arg)
+				if err != nil {
+					return err
+				}
+				files = append(files, file)
+			}
+			return p.with(ctx, "backup verify", func(c *openChain) error {
+				if len(args) == 0 {
+					backups, err := c.Backups(ctx, "")
+					if err != nil {
+						return err
+					}
+					for _, b := range backups {
+						files = append(files, b.File)
+					}
+				}
+				checked := make([]rpc.Backup, 0, len(files))
+				bad := 0
+				for _, file := range files {
+					b, err := c.VerifyBackup(ctx, file)
+					if ctx.Err() != nil {
+						return err
+					}
+					if err != nil {
+						b.File, b.Error = file, oneLine(err)
+					}
+					if b.Error != "" {
+						bad++
+					}
+					checked = append(checked, b)
+					if !p.json {
+						p.showVerified(b)
+					}
+				}
+				if p.json {
+					if err := p.printJSON(checked); err != nil {
+						return err
+					}
+				}
+				switch {
+				case bad == 1 && len(files) == 1:
+					return fmt.Errorf("%s: %s", files[0], checked[0].Error)
+				case bad > 0:
+					return errBadBackups
+				case !p.json:
+					p.screen.Printf("%s, all sound.\n", console.Count(len(checked), "backup"))
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func (p *program) showVerified(b rpc.Backup) {
+	if b.Error != "" {
+		p.screen.Printf("%s  %s\n", filepath.Base(b.File), p.screen.Warn(console.Clean(b.Error)))
+		return
+	}
+	p.screen.Printf("%s  sound, heights %d to %d\n", filepath.Base(b.File), b.FirstBlock, b.Height)
+}
+
+func (p *program) backupRestoreCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "restore FILE", Short: "Take in the chain of a backup",
+		Long: `Takes in the blocks of a backup and of those before it, which lie beside it. Every
+block is checked in full. Into an empty data directory this brings back the chain;
+wallets come back from their words (lode wallet restore).`,
+		Example: "  lode backup restore backups/chain_backup_5.json\n  lode --datadir new backup restore backups/chain_backup_5.json",
+		Args:    needArgs("FILE"),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			file, err := existingFile(args[0])
+			if err != nil {
+				return err
+			}
+			return p.with(ctx, "backup restore", func(c *openChain) error {
+				var result rpc.ImportResult
+				if err := p.job(ctx, c, "Restoring", "lode_restorebackup", rpc.FileRequest{File: file}, &result); err != nil {
+					return err
+				}
+				if err := p.showImport(result); err != nil || p.json {
+					return err
+				}
+				wallets, err := c.ListWallets(ctx)
+				if err == nil && len(wallets) == 0 {
+					p.screen.Printf("Backups hold no keys: lode wallet restore brings the wallets back.\n")
+				}
+				return err
+			})
+		},
+	}
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/node"
+	"github.com/lode-chain/lode/rpc"
+)
+
+// The exit codes. Interrupted is what a shell reports for Ctrl-C.
+const (
+	exitOK          = 0
+	exitError       = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// exitCode says with which code a command ends.
+func exitCode(ctx context.Context, err error) int {
+	var usage usageError
+	var why interrupted
+	switch {
+	case errors.As(context.Cause(ctx), &why):
+		if why.signal == syscall.SIGTERM && (err == nil || errors.Is(err, errEnded)) {
+			return exitOK // a service manager asked, and all ended well
+		}
+		return exitInterrupted
+	case err == nil, errors.Is(err, errEnded):
+		return exitOK
+	case errors.Is(err, console.ErrCancelled):
+		return exitInterrupted
+	case errors.As(err, &usage):
+		return exitUsage
+	}
+	return exitError
+}
+
+// errEnded reports that a command that stays was asked to end and has said so
+// itself.
+var errEnded = errors.New("ended")
+
+// explain turns the error of a command into the one line that a person reads:
+// what went wrong and what to do next. It is empty when nothing is left to say.
+// Errors are translated here and nowhere else.
+func (p *program) explain(ctx context.Context, err error) string {
+	var why interrupted
+	var refusal *rpc.Error
+	var unknown *rpc.UnknownOutcomeError
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, errEnded):
+		return ""
+	case errors.As(context.Cause(ctx), &why):
+		if err == nil {
+			return ""
+		}
+		return "interrupted; what was confirmed before is kept"
+	case err == nil:
+		return ""
+	case errors.Is(err, console.ErrCancelled):
+		return "left; nothing was done"
+	case errors.Is(err, console.ErrNoTerminal):
+		return "nobody can be asked here: this needs a terminal, or the flags that answer (--help)"
+	case errors.Is(err, node.ErrStopped):
+		return "the chain was stopped (lode stop)"
+	case errors.As(err, &refusal):
+		return explainRefusal(refusal)
+	case errors.As(err, &unknown):
+		return oneLine(err) + "; it is not known whether it was done: look with lode status before you repeat it"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "the time was up before an answer came"
+	case errors.Is(err, fs.ErrPermission):
+		return oneLine(err) + ": this user may not; choose another place with --datadir or change the rights"
+	case errors.Is(err, syscall.ENOSPC):
+		return oneLine(err) + ": the disk is full; free some space, nothing that was confirmed is lost"
+	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
+		return path.Path + " does not exist"
+	}
+	return oneLine(err)
+}
+
+// explainRefusal adds the next step to what the chain answered.
+func explainRefusal(e *rpc.Error) string {
+	text := oneLine(e)
+	hint := ""
+	switch e.Code {
+	case rpc.CodeUnlockNeeded:
+		hint = "give the passphrase with --passphrase-file F, or at lode up"
+	case rpc.CodePassphrase:
+		hint = "try again; nothing was changed"
+	case rpc.CodeWalletNotFound:
+		if !strings.Contains(text, "lode wallet") {
+			hint = "lode wallet list shows all"
+		}
+	case rpc.CodeInWarmup:
+		hint = "the chain is still being opened; try again in a moment"
+	}
+	if hint == "" || strings.Contains(text, hint) {
+		return text
+	}
+	return text + ": " + hint
+}
+
+// oneLine returns an error's text with line breaks folded.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/lode-chain/lode/internal/platform"
+)
+
+// readKey returns the private key to import, as text.
+func (p *program) readKey(ctx context.Context, f importKey, file string) (string, error) {
+	var key string
+	var err error
+	switch {
+	case f.fromArgs != "" && file != "":
+		return "", usagef("give the key in a file or with --key-from-args, not both")
+	case f.fromArgs != "":
+		key = f.fromArgs
+	case file != "":
+		key, err = p.readSecret(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("there is no such key file; a key itself goes into a file, to standard input (-), or after --key-from-args")
+		}
+	case p.canAsk():
+		key, err = p.screen.Secret(ctx, "Private key (hex or WIF): ")
+	case p.screen.Interactive:
+		return "", usagef("name the key file, or - for standard input")
+	default:
+		key, err = p.readSecret("-")
+	}
+	if err != nil {
+		return "", err
+	}
+	if key = strings.TrimSpace(key); key == "" {
+		return "", errors.New("there is no key in the input")
+	}
+	return key, nil
+}
+
+// makeKeyFolder makes the folder that keys are exported to.
+func makeKeyFolder(dir string) error {
+	if err := platform.MakeDir(dir); err != nil {
+		return fmt.Errorf("making the folder for the keys: %w", err)
+	}
+	return nil
+}
+
+// keyFilePrefix is how many characters of the address a key file's name has;
+// more only when a file of that name is there already.
+const keyFilePrefix = 8
+
+// exportKey writes a private key to a new file in dir, private_<first 8 of the
+// address>.key, readable by its owner only. It never writes over a file: when
+// the name is taken it takes more of the address.
+func exportKey(dir, address, keyHex string) (string, error) {
+	for n := keyFilePrefix; ; n++ {
+		file := filepath.Join(dir, "private_"+address[:min(n, len(address))]+".key")
+		f, err := platform.Create(file)
+		if errors.Is(err, fs.ErrExist) {
+			if n < len(address) {
+				continue
+			}
+			return "", fmt.Errorf("%s is there already and is left as it is", file)
+		}
+		if err != nil {
+			return "", err
+		}
+		if err := writeAndSync(f, keyHex+"\n"); err != nil {
+			os.Remove(file)
+			return "", err
+		}
+		return filepath.Abs(file)
+	}
+}
+
+// writeAndSync writes text, makes it durable and closes the file.
+func writeAndSync(f *os.File, text string) error {
+	_, err := f.WriteString(text)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// capital makes the first letter of a sentence a capital.
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

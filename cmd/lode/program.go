@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lode-chain/lode/console"
+)
+
+// program is one run of lode, or one command line typed at its console.
+type program struct {
+	screen *console.Screen
+	getenv func(string) string
+	now    func() time.Time
+	cwd    func() (string, error)
+
+	dataDir string // --datadir
+	network string // --network
+	json    bool   // --json
+	plain   bool   // --plain
+
+	// lent is the open chain of the console that this command line was typed
+	// at; nil when the command opens the data directory by itself.
+	lent *openChain
+}
+
+// The groups of commands in the help text.
+const (
+	groupStart  = "start"
+	groupWallet = "wallet"
+	groupChain  = "chain"
+	groupBackup = "backup"
+)
+
+// run executes a command line, prints what went wrong as one line and returns
+// the exit code: 0, 1 for an error, 2 for wrong usage, 130 when it was left with
+// Esc or Ctrl-C.
+func (p *program) run(ctx context.Context, args []string) int {
+	err := p.execute(ctx, args)
+	code := exitCode(ctx, err)
+	if line := p.explain(ctx, err); line != "" {
+		p.screen.Notef("lode: %s\n", console.Clean(line))
+	}
+	return code
+}
+
+// execute runs one command line.
+func (p *program) execute(ctx context.Context, args []string) error {
+	root := p.root()
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}
+
+// root builds the command tree. It is built anew for each command line, since
+// flags keep their values.
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lode",
+		Short: "A private Bitcoin-style chain in one program",
+		Long: `lode is a private Bitcoin-style chain in one program: node, miners, wallets
+and backups. Every command works on a data directory; the first to open it hosts
+the chain, the others join it. Nothing has to be set up: lode up.`,
+		Example: `  lode up                               a living chain with five funded wallets
+  lode send --from 1 --to 2 --amount 1.5
+  lode miner                            mine, in another terminal`,
+		Args:              cobra.ArbitraryArgs,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		RunE:              p.runBare,
+	}
+	root.SetOut(p.screen.Out)
+	root.SetErr(p.screen.Err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usagef("%s (%s --help)", err, c.CommandPath())
+	})
+	root.AddGroup(
+		&cobra.Group{ID: groupStart, Title: "Start and stop:"},
+		&cobra.Group{ID: groupWallet, Title: "Wallets and payments:"},
+		&cobra.Group{ID: groupChain, Title: "Blocks:"},
+		&cobra.Group{ID: groupBackup, Title: "Backups:"},
+	)
+	flags := root.PersistentFlags()
+	flags.StringVar(&p.dataDir, "datadir", p.dataDir, "folder of the chain (default: LODE_DATADIR, the nearest .lode upwards, or the system's place)")
+	flags.StringVar(&p.network, "network", p.network, "name of the network in that folder (default: the one that is there, else regtest)")
+	flags.BoolVar(&p.json, "json", p.json, "print data as JSON (lode help json)")
+	flags.BoolVar(&p.plain, "plain", p.plain, "no colours, no lists to move in: numbered questions")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if p.lent != nil && (flags.Changed("datadir") || flags.Changed("network")) {
+			return usagef("the console talks to one chain; leave it to choose another")
+		}
+		if p.plain {
+			p.screen.Plain, p.screen.Color = true, false
+		}
+		return nil
+	}
+	p.add(root, groupStart, p.upCommand(), p.initCommand(), p.statusCommand(), p.stopCommand(), p.resetCommand(), p.consoleCommand())
+	p.add(root, groupWallet, p.walletCommand(), p.balanceCommand(), p.sendCommand())
+	p.add(root, groupChain, p.mineCommand(), p.minerCommand(), p.blockCommand(), p.txCommand(), p.mempoolCommand(), p.chainCommand(), p.waitCommand())
+	p.add(root, groupBackup, p.backupCommand())
+	p.add(root, "", p.versionCommand(), jsonTopic())
+	return root
+}
+
+// add puts commands into a group and makes their complaints about arguments
+// usage errors.
+func (p *program) add(parent *cobra.Command, group string, commands ...*cobra.Command) {
+	for _, c := range commands {
+		c.GroupID = group
+		checkUsage(c)
+		for _, sub := range c.Commands() {
+			checkUsage(sub)
+		}
+		parent.AddCommand(c)
+	}
+}
+
+func checkUsage(c *cobra.Command) {
+	check := c.Args
+	if check == nil {
+		check = atMost(0)
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usagef("%s (%s --help)", err, c.CommandPath())
+		}
+		return nil
+	}
+}
+
+// group is a command that only holds others: alone it prints its help, and an
+// unknown word names those there are.
+func group(use, short, long, example string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cobra.ArbitraryArgs}
+	c.AddCommand(commands...)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return c.Help()
+		}
+		return unknownCommand(c, args[0])
+	}
+	return c
+}
+
+func unknownCommand(c *cobra.Command, word string) error {
+	var names []string
+	for _, sub := range c.Commands() {
+		if sub.IsAvailableCommand() && sub.Name() != "help" {
+			names = append(names, sub.Name())
+		}
+	}
+	if near := c.SuggestionsFor(word); len(near) > 0 {
+		return usagef("%s has no command %q; did you mean %s?", c.CommandPath(), word, strings.Join(near, " or "))
+	}
+	return usagef("%s has no command %q; there are %s", c.CommandPath(), word, console.List(names))
+}
+
+// usageError is a mistake in how the program was called. Its exit code is 2.
+type usageError struct{ text string }
+
+// Error implements error.
+func (e usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Sprintf(format, args...)} }
+
+// needArgs wants exactly the arguments named.
+func needArgs(names ...string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return fmt.Errorf("%s is missing", names[len(args)])
+		case len(args) > len(names):
+			return fmt.Errorf("%q is one argument too many", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// atMost wants no more than n arguments.
+func atMost(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) > n {
+			return fmt.Errorf("%q is one argument too many", args[n])
+		}
+		return nil
+	}
+}
+
+// printJSON prints a result as indented JSON.
+func (p *program) printJSON(v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing JSON: %w", err)
+	}
+	p.screen.Printf("%s\n", b)
+	return nil
+}
+
+// canAsk says whether a question may be put to a person: on a terminal, and not
+// when JSON was asked for, which is for programs.
+func (p *program) canAsk() bool { return p.screen.Interactive && !p.json }
+
+// confirm asks a question unless yes was given. Where nobody can be asked it
+// names the flag.
+func (p *program) confirm(ctx context.Context, question string, preset, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !p.canAsk() {
+		return usagef("this asks before it acts; where nobody can answer, add --yes")
+	}
+	ok, err := p.screen.Confirm(ctx, question, preset)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errDeclined
+	}
+	return nil
+}
+
+// errDeclined reports that a question was answered with no.
+var errDeclined = errors.New("nothing was done")

@@ -1,0 +1,347 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/internal/platform"
+	"github.com/lode-chain/lode/keys"
+	"github.com/lode-chain/lode/node"
+	"github.com/lode-chain/lode/rpc"
+)
+
+// upSession is one run of up, from the open chain to the farewell. Its mutex
+// guards the output: events and changes of role come from two goroutines.
+type upSession struct {
+	*program
+	flags up
+	chain *openChain
+	words string // of the demonstration's wallets
+
+	mu   sync.Mutex
+	last rpc.Status // as far as the events told
+	role node.Role
+}
+
+// upWords returns the words that the demonstration's wallets will have.
+func (p *program) upWords(f up) (string, error) {
+	switch {
+	case f.randomMnemonic:
+		return keys.NewMnemonic(12, rand.Reader)
+	case f.mnemonicFile != "":
+		text, err := p.readSecret(f.mnemonicFile)
+		if err != nil {
+			return "", err
+		}
+		words, _, err := keys.CheckMnemonic(text)
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", f.mnemonicFile, err)
+		}
+		return words, nil
+	}
+	return keys.PublishedWords, nil
+}
+
+func (u *upSession) run(ctx context.Context) error {
+	u.role = u.chain.node.Role()
+	status, err := u.chain.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if status.Locked {
+		if err := u.unlock(ctx, u.chain, u.flags.passphraseFile); err != nil && !errors.Is(err, errNoPassphrase) {
+			return err
+		}
+	}
+	funding, err := u.fund(ctx, status)
+	if err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	ready := make(chan struct{})
+	group.Go(func() error {
+		return u.chain.node.Run(ctx, u.changed)
+	})
+	group.Go(func() error {
+		return followEvents(ctx, u.chain, "up", func() { close(ready) }, u.event)
+	})
+	group.Go(func() error {
+		select {
+		case <-ready:
+		case <-ctx.Done():
+			return nil
+		}
+		return u.announce(ctx, funding)
+	})
+	err = group.Wait()
+	if errors.Is(err, errStopping) || errors.Is(err, node.ErrStopped) || err == nil {
+		return errEnded
+	}
+	return err
+}
+
+// fund makes the demonstration's wallets and funds them, where that is due. It
+// returns one line that says what it did, or why it did nothing.
+func (u *upSession) fund(ctx context.Context, s rpc.Status) (string, error) {
+	asked := u.flags.given("wallets") || u.flags.mnemonicFile != "" || u.flags.randomMnemonic
+	ignored := ""
+	if asked && (!s.Demo || s.Height > 0 || s.Wallets > 0) {
+		ignored = "; --wallets and its words are for an empty regtest, lode wallet new makes more"
+	}
+	switch {
+	case !s.Demo:
+		return fmt.Sprintf("Not funded: %s is a network of its own, its coins come from mining%s.", s.Network, ignored), nil
+	case s.Height > 0:
+		return fmt.Sprintf("Not funded again: the chain is at height %d; only an empty one is%s.", s.Height, ignored), nil
+	case s.Wallets == 0 && u.flags.wallets == 0:
+		return "Not funded: there are no wallets to fund (--wallets 0).", nil
+	}
+	if s.Wallets == 0 {
+		_, err := u.chain.NewWallets(ctx, rpc.NewWallets{Count: u.flags.wallets, Mnemonic: u.words})
+		if err != nil {
+			return "", fmt.Errorf("making the wallets: %w", err)
+		}
+		s.Wallets = u.flags.wallets
+	}
+	if err := u.chain.Fund(ctx); err != nil {
+		return "", fmt.Errorf("funding the wallets: %w", err)
+	}
+	after, err := u.chain.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("Funded %s by mining %s%s.", console.Count(s.Wallets, "wallet"), console.Count(after.Height, "block"), ignored), nil
+}
+
+// announce prints the banner and writes the ready file.
+func (u *upSession) announce(ctx context.Context, funding string) error {
+	status, err := u.chain.Status(ctx)
+	if err != nil {
+		return ignoreEnd(ctx, err)
+	}
+	wallets, err := u.chain.ListWallets(ctx)
+	if err != nil {
+		return ignoreEnd(ctx, err)
+	}
+	words := u.bannerWords(ctx, status, wallets)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.last = status
+	if u.json {
+		line, err := json.Marshal(status)
+		if err != nil {
+			return err
+		}
+		u.screen.Printf("%s\n", line)
+	} else {
+		u.banner(status, wallets, words, funding)
+	}
+	if u.flags.readyFile == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(status, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := platform.WriteFile(u.flags.readyFile, append(text, '\n')); err != nil {
+		return fmt.Errorf("writing the ready file: %w", err)
+	}
+	return nil
+}
+
+// ignoreEnd returns nil for an error that comes of the end of this session.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// bannerWallets is how many wallets the banner lists. Policy.
+const bannerWallets = 10
+
+// bannerWords returns the demonstration's mnemonic and the wallets that have
+// it. Words of other networks are never shown unasked.
+func (u *upSession) bannerWords(ctx context.Context, s rpc.Status, wallets []rpc.Wallet) [2]string {
+	if !s.Demo || len(wallets) == 0 {
+		return [2]string{}
+	}
+	var words string
+	var names []string
+	for _, w := range wallets[:min(len(wallets), bannerWallets)] {
+		k, err := u.chain.WalletKeys(ctx, rpc.WalletRequest{Wallet: strconv.Itoa(w.Number)})
+		if err != nil || k.Mnemonic == "" {
+			continue // locked, or an imported key
+		}
+		if words == "" {
+			words = k.Mnemonic
+		}
+		if k.Mnemonic == words {
+			names = append(names, console.Clean(w.Name))
+		}
+	}
+	if len(names) > 2 {
+		names = []string{names[0] + " to " + names[len(names)-1]}
+	}
+	return [2]string{words, console.List(names)}
+}
+
+// banner shows a started chain.
+func (u *upSession) banner(s rpc.Status, wallets []rpc.Wallet, words [2]string, funding string) {
+	screen := u.screen
+	screen.Printf("%s\n\n", screen.Bold(fmt.Sprintf("lode %s: %s at height %s", s.Version, s.Network, console.Thousands(int64(s.Height)))))
+	if len(wallets) == 0 {
+		screen.Printf("%s\n\n", capital(errNoWallet.Error()))
+	} else {
+		u.walletTable(wallets[:min(len(wallets), bannerWallets)], false)
+		if more := len(wallets) - bannerWallets; more > 0 {
+			screen.Printf("… and %s more: lode wallet list\n", console.Thousands(int64(more)))
+		}
+		screen.Printf("\n")
+	}
+	mnemonic := ""
+	if words[0] != "" {
+		mnemonic = fmt.Sprintf("%s  (%s)", words[0], words[1])
+	}
+	listens := s.RPCURL
+	if listens == "" {
+		listens = "no port"
+		if s.RPCNote != "" {
+			listens += ": " + s.RPCNote
+		}
+		listens += "; lode's own commands work all the same"
+	}
+	role := "this process hosts the chain"
+	if !u.role.Host {
+		role = fmt.Sprintf("guest of pid %d, %s, which hosts the chain", u.role.PID, u.role.Command)
+	}
+	screen.Fields(
+		[2]string{"Mnemonic", mnemonic},
+		[2]string{"Network", s.Network},
+		[2]string{"Folder", s.DataDir},
+		[2]string{"Role", role},
+		[2]string{"RPC", listens},
+		[2]string{"Cookie", s.CookieFile},
+		[2]string{"Mining", u.miningLine(s)},
+		[2]string{"Backups", backupLine(s)},
+		[2]string{"Remembered", u.remembered(s)},
+	)
+	screen.Printf("\n%s\n", funding)
+	if keys.IsPublished(words[0]) {
+		screen.Printf("%s\n", screen.Warn("These words are published: everybody has these keys. For experiments only."))
+	}
+	if s.Demo {
+		screen.Printf("On regtest the reward halves every 150 blocks and ends at block 4,950.\n")
+	}
+	if s.Locked {
+		screen.Printf("%s\n", screen.Warn("The wallets are locked: payments ask for the passphrase."))
+	}
+	screen.Printf("Ctrl-C stops this, lode stop stops all. Try lode send or lode console in another terminal.\n\n")
+}
+
+// remembered says what was set in an earlier run, and the flags that change it.
+func (u *upSession) remembered(s rpc.Status) string {
+	set := s.Settings
+	var lines []string
+	add := func(flag, text string, differs bool) {
+		if differs && !u.flags.given(flag) {
+			lines = append(lines, fmt.Sprintf("%s (--%s)", text, flag))
+		}
+	}
+	mode := u.flags.given("empty-blocks") || u.flags.given("mine-on-tx") || u.flags.given("no-mining")
+	add("interval", "interval "+set.Interval, set.Interval != "" && set.Interval != "30s")
+	add("mining", "mining "+set.MiningMode, set.MiningMode != "" && set.MiningMode != "on-tick" && !mode)
+	add("to", "paid to "+console.Clean(set.MiningTo), set.MiningTo != "")
+	every := "a backup every " + console.Count(set.BackupEvery, "block")
+	if set.BackupEvery < 0 {
+		every = "no backups"
+	}
+	add("backup-every", every, set.BackupEvery != 0 && set.BackupEvery != 5)
+	add("backup-dir", "backups in "+set.BackupDir, set.BackupDir != "")
+	if set.RPCPort != nil && !u.flags.temp {
+		port := "any free port"
+		if *set.RPCPort != 0 {
+			port = fmt.Sprintf("port %d", *set.RPCPort)
+		}
+		add("rpc-port", port, true)
+	}
+	return strings.Join(lines, ", ")
+}
+
+// event shows one event: as a line with its time, or as JSON.
+func (u *upSession) event(e rpc.Event) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if e.Kind == "block" {
+		u.last.Height = e.Height
+	}
+	if u.json {
+		if line, err := json.Marshal(e); err == nil {
+			u.screen.Printf("%s\n", line)
+		}
+		return
+	}
+	u.screen.Printf("%s  %s\n", u.screen.Faint(clock(e.Time)), console.Clean(e.Text))
+}
+
+// clock shows the time of day of an event.
+func clock(unix int64) string { return time.Unix(unix, 0).Format("15:04:05") }
+
+// changed tells of another host.
+func (u *upSession) changed(role node.Role) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.role = role
+	if u.json {
+		return
+	}
+	line := fmt.Sprintf("now a guest of pid %d, %s", role.PID, role.Command)
+	if role.Host {
+		line = "this process hosts the chain now"
+		switch {
+		case role.RPCURL != "":
+			line += "; RPC at " + role.RPCURL
+		case role.RPCNote != "":
+			line += "; no RPC port: " + role.RPCNote
+		}
+	}
+	u.screen.Printf("%s  %s\n", u.screen.Faint(clock(u.now().Unix())), line)
+}
+
+// farewell says how the session ended and where the chain goes on. It asks the
+// chain once more, so it is called before the chain is closed.
+func (u *upSession) farewell(err error) string {
+	if err != nil && !errors.Is(err, errEnded) {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	height := u.last.Height
+	s, statusErr := u.chain.Status(ctx)
+	if statusErr == nil {
+		height = s.Height
+	}
+	where := ""
+	switch {
+	case u.flags.temp:
+		where = "; its folder is deleted"
+	case statusErr == nil && s.HostPID != 0 && s.HostPID != os.Getpid():
+		where = fmt.Sprintf("; the chain goes on in pid %d, %s", s.HostPID, s.HostCommand)
+	case statusErr == nil && len(s.Guests) > 0:
+		where = fmt.Sprintf("; the chain goes on in pid %d, %s", s.Guests[0].PID, s.Guests[0].Command)
+	default:
+		where = "; all is kept, lode up goes on from here"
+	}
+	return fmt.Sprintf("Stopped at height %s%s.", console.Thousands(int64(height)), where)
+}

@@ -1,0 +1,337 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/rpc"
+)
+
+func (p *program) walletCommand() *cobra.Command {
+	return group("wallet", "Make, list, show, rename, import and restore wallets",
+		`A wallet is named in commands by its name (any case), its address, or the number
+that lode wallet list shows.`,
+		`  lode wallet new -n 3
+  lode wallet list
+  lode wallet restore`,
+		p.walletNewCommand(), p.walletListCommand(), p.walletShowCommand(),
+		p.walletRenameCommand(), p.walletImportCommand(), p.walletRestoreCommand())
+}
+
+// newWallets are the flags of wallet new.
+type newWallets struct {
+	count          int
+	name, kind     string
+	words          int
+	showPrivate    bool
+	export         string
+	passphraseFile string
+}
+
+func (p *program) walletNewCommand() *cobra.Command {
+	var f newWallets
+	c := &cobra.Command{
+		Use:   "new",
+		Short: "Make wallets, each with its own words",
+		Long: `Makes wallets. Each has words of its own: whoever has them has its coins, and
+nothing else brings them back. Write them down.`,
+		Example: `  lode wallet new
+  lode wallet new -n 3
+  lode wallet new --name Alice --words 24 --type bech32m
+  lode wallet new --export keys`,
+		RunE: func(c *cobra.Command, _ []string) error { return p.runWalletNew(c.Context(), f) },
+	}
+	flags := c.Flags()
+	flags.IntVarP(&f.count, "count", "n", 1, "how many")
+	flags.StringVar(&f.name, "name", "", "name of the wallet, or what the names of many begin with")
+	flags.IntVar(&f.words, "words", 12, "words of each mnemonic: 12 or 24")
+	flags.StringVar(&f.kind, "type", "bech32", "address type: bech32, bech32m, p2sh-segwit or legacy")
+	flags.BoolVar(&f.showPrivate, "show-private", false, "show the private key too, as hex and WIF")
+	flags.StringVar(&f.export, "export", "", "folder to write each private key to, as private_<address>.key")
+	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
+	return c
+}
+
+// maxNewWallets is how many wallets one call makes. Policy.
+const maxNewWallets = 100_000
+
+// newWalletsJSON is what wallet new --json prints.
+type newWalletsJSON struct {
+	Wallets []rpc.WalletKeys `json:"wallets"`
+	Total   int              `json:"total"`
+	Files   []string         `json:"files,omitempty"`
+}
+
+func (p *program) runWalletNew(ctx context.Context, f newWallets) error {
+	if f.count < 1 || f.count > maxNewWallets {
+		return usagef("-n %d: make 1 to %s wallets at once", f.count, console.Thousands(maxNewWallets))
+	}
+	if f.words != 12 && f.words != 24 {
+		return usagef("--words %d: a wallet has 12 or 24 words", f.words)
+	}
+	if f.export != "" {
+		if err := makeKeyFolder(f.export); err != nil {
+			return err
+		}
+	}
+	return p.with(ctx, "wallet new", func(c *openChain) error {
+		var made []rpc.WalletKeys
+		err := p.unlocking(ctx, c, f.passphraseFile, func() (err error) {
+			made, err = c.NewWallets(ctx, rpc.NewWallets{
+				Count: f.count, Name: f.name, Words: f.words, Type: f.kind,
+				ShowPrivate: f.showPrivate || f.export != "",
+			})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		status, err := c.Status(ctx)
+		if err != nil {
+			return err
+		}
+		out := newWalletsJSON{Wallets: made, Total: status.Wallets}
+		for i := range made {
+			if f.export != "" {
+				file, err := exportKey(f.export, made[i].Address, made[i].PrivateKey)
+				if err != nil {
+					return fmt.Errorf("the wallets are made, but exporting the key of %s failed: %w", made[i].Name, err)
+				}
+				out.Files = append(out.Files, file)
+			}
+			if !f.showPrivate {
+				made[i].PrivateKey, made[i].WIF = "", ""
+			}
+		}
+		if p.json {
+			return p.printJSON(out)
+		}
+		p.showNewWallets(out)
+		return nil
+	})
+}
+
+func (p *program) showNewWallets(made newWalletsJSON) {
+	for i, w := range made.Wallets {
+		p.screen.Printf("%s\n", p.screen.Bold(console.Clean(w.Name)))
+		p.showKeys(w)
+		if i < len(made.Files) {
+			p.screen.Fields([2]string{"  Key file   ", made.Files[i]})
+		}
+		p.screen.Printf("\n")
+	}
+	p.screen.Printf("%s\n", p.screen.Warn("Keep the words safe: whoever has them has the coins, and nothing else brings them back."))
+	p.screen.Printf("Generated %s (total: %d).\n", console.Count(len(made.Wallets), "wallet"), made.Total)
+}
+
+// showKeys prints what it takes to restore a wallet.
+func (p *program) showKeys(w rpc.WalletKeys) {
+	p.screen.Fields(
+		[2]string{"  Number     ", strconv.Itoa(w.Number)},
+		[2]string{"  Mnemonic   ", w.Mnemonic},
+		[2]string{"  Path       ", w.AddressPath},
+		[2]string{"  Public key ", w.PublicKey},
+		[2]string{"  Address    ", w.Address},
+		[2]string{"  Private key", w.PrivateKey},
+		[2]string{"  WIF        ", w.WIF},
+	)
+}
+
+func (p *program) walletListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List the wallets with their numbers and balances",
+		Long:    "Lists the wallets. A number stays with its wallet and is never given to another.",
+		Example: "  lode wallet list\n  lode wallet list --json",
+		RunE: func(c *cobra.Command, _ []string) error {
+			ctx := c.Context()
+			return p.with(ctx, "wallet list", func(c *openChain) error {
+				wallets, err := c.ListWallets(ctx)
+				if err != nil {
+					return err
+				}
+				if p.json {
+					return p.printJSON(wallets)
+				}
+				if len(wallets) == 0 {
+					p.screen.Printf("%s\n", capital(errNoWallet.Error()))
+					return nil
+				}
+				p.walletTable(wallets, false)
+				p.screen.Printf("%s.\n", console.Count(len(wallets), "wallet"))
+				return nil
+			})
+		},
+	}
+}
+
+func (p *program) walletShowCommand() *cobra.Command {
+	var words, private bool
+	var passphraseFile string
+	c := &cobra.Command{
+		Use: "show [WALLET]", Short: "Show one wallet, on request with its words",
+		Long:    "Shows one wallet. Its words and its key are shown only when asked for.",
+		Example: "  lode wallet show Wallet1\n  lode wallet show 1 --show-words",
+		Args:    atMost(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			return p.with(ctx, "wallet show", func(c *openChain) error {
+				w, err := p.chooseWallet(ctx, c, "Show", "lode wallet show WALLET", first(args), "")
+				if err != nil {
+					return err
+				}
+				keys := rpc.WalletKeys{Wallet: w}
+				if words || private {
+					err := p.unlocking(ctx, c, passphraseFile, func() (err error) {
+						keys, err = c.WalletKeys(ctx, rpc.WalletRequest{Wallet: strconv.Itoa(w.Number)})
+						return err
+					})
+					if err != nil {
+						return err
+					}
+					if !words {
+						keys.Mnemonic = ""
+					}
+					if !private {
+						keys.PrivateKey, keys.WIF = "", ""
+					}
+				}
+				if p.json {
+					if words || private {
+						return p.printJSON(keys)
+					}
+					return p.printJSON(w)
+				}
+				p.showWallet(keys)
+				return nil
+			})
+		},
+	}
+	c.Flags().BoolVar(&words, "show-words", false, "show the words")
+	c.Flags().BoolVar(&private, "show-private", false, "show the private key of its address, as hex and WIF")
+	c.Flags().StringVar(&passphraseFile, passphraseFlag, "", passphraseHelp)
+	return c
+}
+
+func (p *program) showWallet(w rpc.WalletKeys) {
+	path := w.AddressPath
+	if path == "" {
+		path = w.Path
+	}
+	source := w.Source
+	if w.Source == "key" {
+		source = "an imported key: no words bring it back"
+	}
+	p.screen.Printf("%s\n", p.screen.Bold(console.Clean(w.Name)))
+	p.screen.Fields(
+		[2]string{"  Number", strconv.Itoa(w.Number)},
+		[2]string{"  Type", w.Type},
+		[2]string{"  From", source},
+		[2]string{"  Path", path},
+		[2]string{"  Public key", w.PublicKey},
+		[2]string{"  Address", w.Address},
+		[2]string{"  Spendable", w.Spendable.String()},
+		[2]string{"  Immature", w.Immature.String()},
+		[2]string{"  Pending", w.Pending.String()},
+		[2]string{"  Coins", strconv.Itoa(w.Coins)},
+		[2]string{"  Since height", strconv.Itoa(int(w.Birth))},
+		[2]string{"  Mnemonic", w.Mnemonic},
+		[2]string{"  Private key", w.PrivateKey},
+		[2]string{"  WIF", w.WIF},
+	)
+}
+
+func (p *program) walletRenameCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "rename WALLET NAME", Short: "Give a wallet another name",
+		Long:    "Gives a wallet another name. Names of digits only are refused: they would look like numbers.",
+		Example: "  lode wallet rename Wallet1 Alice",
+		Args:    needArgs("WALLET", "NAME"),
+		RunE: func(c *cobra.Command, args []string) error {
+			ctx := c.Context()
+			return p.with(ctx, "wallet rename", func(c *openChain) error {
+				old, err := c.FindWallet(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				w, err := c.RenameWallet(ctx, args[0], args[1])
+				if err != nil {
+					return err
+				}
+				if p.json {
+					return p.printJSON(w)
+				}
+				p.screen.Printf("%s is now %s.\n", console.Clean(old.Name), console.Clean(w.Name))
+				return nil
+			})
+		},
+	}
+}
+
+// importKey are the flags of wallet import.
+type importKey struct {
+	name, kind     string
+	fromArgs       string
+	passphraseFile string
+}
+
+func (p *program) walletImportCommand() *cobra.Command {
+	var f importKey
+	c := &cobra.Command{
+		Use: "import [FILE]", Short: "Take in one private key",
+		Long: `Takes in one private key: hex or WIF, from a file that --export wrote, from
+standard input (-), or typed hidden. Arguments of a program are public, so a key
+is taken from them only with --key-from-args.`,
+		Example: `  lode wallet import keys/private_bcrt1qcr.key
+  lode wallet import --name Alice - < key`,
+		Args: atMost(1),
+		RunE: func(c *cobra.Command, args []string) error { return p.runImport(c.Context(), f, first(args)) },
+	}
+	c.Flags().StringVar(&f.name, "name", "", "name of the wallet")
+	c.Flags().StringVar(&f.kind, "type", "", "address type: bech32, bech32m, p2sh-segwit or legacy")
+	c.Flags().StringVar(&f.fromArgs, "key-from-args", "", "the key itself; other users of this machine can see it")
+	c.Flags().StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
+	return c
+}
+
+func (p *program) runImport(ctx context.Context, f importKey, file string) error {
+	key, err := p.readKey(ctx, f, file)
+	if err != nil {
+		return err
+	}
+	return p.with(ctx, "wallet import", func(c *openChain) error {
+		var w rpc.Wallet
+		err := p.unlocking(ctx, c, f.passphraseFile, func() (err error) {
+			w, err = c.ImportKey(ctx, rpc.ImportKey{Key: key, Name: f.name, Type: f.kind})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if p.json {
+			return p.printJSON(w)
+		}
+		p.screen.Printf("Imported %s: %s\n", console.Clean(w.Name), w.Address)
+		return nil
+	})
+}
+
+func first(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// absolute returns a path that means the same to another process.
+func absolute(file string) (string, error) {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("finding %s: %w", file, err)
+	}
+	return abs, nil
+}
