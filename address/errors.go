@@ -102,7 +102,7 @@ func hint(s string, e *Error, p *network.Params) string {
 func places(s string, locations []int) string {
 	var words []string
 	for _, at := range locations {
-		words = append(words, fmt.Sprintf("at character %d (%q)", at+1, s[at]))
+		words = append(words, fmt.Sprintf("at character %d (%q)", at+1, rune(s[at])))
 	}
 	return strings.Join(words, " or ")
 }

@@ -3,6 +3,7 @@ package address
 import (
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Core's texts for what it finds wrong in a bech32 string.
@@ -100,31 +101,35 @@ func wrongCharacters(s string) []int {
 	return at
 }
 
+// terms is what each difference of a letter at each position, counted from the
+// right, adds to the checksum. It never changes once it has been computed.
+var terms = sync.OnceValue(func() map[uint32]int {
+	m := make(map[uint32]int, 31*maxBech32Length)
+	for difference := uint32(1); difference < 32; difference++ {
+		value := difference
+		for position := range maxBech32Length {
+			m[value] = position
+			value = polymodStep(value)
+		}
+	}
+	return m
+})
+
 // locate returns the one or two positions, counted from the right, whose change
 // explains a wrong checksum. The checksum is linear: each wrong letter adds a
 // term that depends only on its position and on the difference, and no two
 // combinations of at most two letters in 90 add up to the same.
 func locate(residue uint32, length int) []int {
-	type term struct {
-		value    uint32
-		position int
-	}
-	terms := make([]term, 0, 31*length)
-	position := make(map[uint32]int, 31*length)
-	for difference := uint32(1); difference < 32; difference++ {
-		value := difference
-		for i := range length {
-			terms = append(terms, term{value, i})
-			position[value] = i
-			value = polymodStep(value)
+	all := terms()
+	if i, ok := all[residue]; ok {
+		if i < length {
+			return []int{i}
 		}
+		return nil
 	}
-	if i, ok := position[residue]; ok {
-		return []int{i}
-	}
-	for _, t := range terms {
-		if i, ok := position[residue^t.value]; ok && i != t.position {
-			return []int{t.position, i}
+	for value, i := range all {
+		if j, ok := all[residue^value]; ok && i != j && i < length && j < length {
+			return []int{i, j}
 		}
 	}
 	return nil
