@@ -187,11 +187,7 @@ func (a *Account) Child(chain, index uint32) (*btcec.PublicKey, []byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("derive %s: %w", a.ChildPath(chain, index), err)
 	}
-	pub, err := k.PublicKey()
-	if err != nil {
-		return nil, nil, err
-	}
-	return pub, a.kind.Script(pub), nil
+	return k.pub, a.kind.Script(k.pub), nil
 }
 
 // PrivateChild returns the private key at chain and index; ErrPublicOnly when

@@ -71,7 +71,7 @@ func (p Path) String() string {
 // once.
 type ExtendedKey struct {
 	secret *btcec.ModNScalar // nil in a public one
-	pub    [33]byte
+	pub    *btcec.PublicKey
 	chain  [32]byte
 	depth  byte
 	parent [4]byte // fingerprint
@@ -104,12 +104,12 @@ func (n *secretNode) split(sum []byte) []byte {
 
 // child derives a private child (BIP32's CKDpriv). Only a child that is not
 // hardened needs the public key.
-func (n *secretNode) child(index uint32, pub [33]byte) (secretNode, error) {
+func (n *secretNode) child(index uint32, pub *btcec.PublicKey) (secretNode, error) {
 	var data [37]byte
 	if index >= Hardened {
 		n.key.PutBytesUnchecked(data[1:33])
 	} else {
-		copy(data[:], pub[:])
+		copy(data[:], pub.SerializeCompressed())
 	}
 	binary.BigEndian.PutUint32(data[33:], index)
 	var c secretNode
@@ -122,11 +122,9 @@ func (n *secretNode) child(index uint32, pub [33]byte) (secretNode, error) {
 	return c, nil
 }
 
-// public returns the compressed public key: the slow step, a multiplication on
-// the curve.
-func (n *secretNode) public() (pub [33]byte) {
-	copy(pub[:], btcec.PrivKeyFromScalar(&n.key).PubKey().SerializeCompressed())
-	return pub
+// public returns the public key: the slow step, a multiplication on the curve.
+func (n *secretNode) public() *btcec.PublicKey {
+	return btcec.PrivKeyFromScalar(&n.key).PubKey()
 }
 
 // walk derives the private key at path below n, which is at the given depth.
@@ -134,7 +132,7 @@ func (n *secretNode) public() (pub [33]byte) {
 func (n secretNode) walk(depth byte, path Path) (*ExtendedKey, error) {
 	k := &ExtendedKey{depth: depth + byte(len(path))}
 	for i, index := range path {
-		var pub [33]byte
+		var pub *btcec.PublicKey
 		last := i == len(path)-1
 		if last || index < Hardened {
 			pub = n.public()
@@ -205,29 +203,28 @@ func (k *ExtendedKey) publicChild(index uint32) (*ExtendedKey, error) {
 		return nil, fmt.Errorf("%w: a hardened child needs it", ErrPublicOnly)
 	}
 	var data [37]byte
-	copy(data[:], k.pub[:])
+	copy(data[:], k.pub.SerializeCompressed())
 	binary.BigEndian.PutUint32(data[33:], index)
 	sum := hmacSHA512(k.chain[:], data[:])
 
-	parent, err := btcec.ParsePubKey(k.pub[:])
-	if err != nil {
-		return nil, err
-	}
 	var step btcec.ModNScalar
 	var point, offset, base btcec.JacobianPoint
 	overflow := step.SetByteSlice(sum[:32])
 	btcec.ScalarBaseMultNonConst(&step, &offset)
-	parent.AsJacobian(&base)
+	k.pub.AsJacobian(&base)
 	btcec.AddNonConst(&offset, &base, &point)
 	if overflow || point.Z.IsZero() {
 		return nil, ErrInvalidChild
 	}
 	point.ToAffine()
 
-	c := &ExtendedKey{depth: k.depth + 1, parent: fingerprint(k.pub), index: index}
-	copy(c.pub[:], btcec.NewPublicKey(&point.X, &point.Y).SerializeCompressed())
-	copy(c.chain[:], sum[32:])
-	return c, nil
+	return &ExtendedKey{
+		pub:    btcec.NewPublicKey(&point.X, &point.Y),
+		chain:  [32]byte(sum[32:]),
+		depth:  k.depth + 1,
+		parent: fingerprint(k.pub),
+		index:  index,
+	}, nil
 }
 
 // Public returns k without its private part.
@@ -250,16 +247,14 @@ func (k *ExtendedKey) PrivateKey() (*btcec.PrivateKey, error) {
 }
 
 // PublicKey returns the public key.
-func (k *ExtendedKey) PublicKey() (*btcec.PublicKey, error) {
-	return btcec.ParsePubKey(k.pub[:])
-}
+func (k *ExtendedKey) PublicKey() *btcec.PublicKey { return k.pub }
 
 // Fingerprint returns the first four bytes of the public key's Hash160.
 func (k *ExtendedKey) Fingerprint() [4]byte { return fingerprint(k.pub) }
 
 // EncodePublic writes the public key in BIP32's text form (xpub, tpub).
 func (k *ExtendedKey) EncodePublic(p *network.Params) string {
-	return k.encode(p.ExtPub, k.pub)
+	return k.encode(p.ExtPub, [33]byte(k.pub.SerializeCompressed()))
 }
 
 // EncodePrivate writes the private key in BIP32's text form (xprv, tprv);
@@ -309,13 +304,12 @@ func ParseExtended(s string, p *network.Params) (*ExtendedKey, error) {
 		parent: [4]byte(raw[5:]),
 		index:  binary.BigEndian.Uint32(raw[9:]),
 		chain:  [32]byte(raw[13:]),
-		pub:    [33]byte(raw[45:]),
 	}
 	if k.depth == 0 && (k.parent != [4]byte{} || k.index != 0) {
 		return nil, fmt.Errorf("%w: a master key has no parent and no index", ErrExtendedKey)
 	}
 	if !private {
-		if _, err := btcec.ParsePubKey(k.pub[:]); err != nil {
+		if k.pub, err = btcec.ParsePubKey(raw[45:]); err != nil {
 			return nil, fmt.Errorf("%w: not a public key", ErrExtendedKey)
 		}
 		return k, nil
@@ -324,8 +318,7 @@ func ParseExtended(s string, p *network.Params) (*ExtendedKey, error) {
 	if err != nil || raw[45] != 0 {
 		return nil, fmt.Errorf("%w: not a private key", ErrExtendedKey)
 	}
-	k.secret = &key.Key
-	copy(k.pub[:], key.PubKey().SerializeCompressed())
+	k.secret, k.pub = &key.Key, key.PubKey()
 	return k, nil
 }
 
@@ -343,8 +336,8 @@ func (k ExtendedKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.St
 // LogValue hides the key from package slog.
 func (k ExtendedKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
-func fingerprint(pub [33]byte) [4]byte {
-	hash := address.Hash160(pub[:])
+func fingerprint(pub *btcec.PublicKey) [4]byte {
+	hash := address.Hash160(pub.SerializeCompressed())
 	return [4]byte(hash[:4])
 }
 
