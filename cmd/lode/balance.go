@@ -23,7 +23,7 @@ func (p *program) balanceCommand() *cobra.Command {
 mined and waits for its confirmations. Pending was paid by others and is not in a
 block yet.`,
 		Example: "  lode balance\n  lode balance Wallet1",
-		Args:    atMost(1),
+		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			return p.with(ctx, "balance", func(c *openChain) error {

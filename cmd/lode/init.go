@@ -59,6 +59,9 @@ hardware: keep such a chain among people who trust each other.`,
 				return errors.New("leave the console first: lode init makes another chain")
 			}
 			f.given = c.Flags().Changed
+			if err := onlyOne(f.given, passphraseFlag, "no-passphrase"); err != nil {
+				return err
+			}
 			return p.runInit(c.Context(), f, first(args))
 		},
 	}
@@ -75,7 +78,6 @@ hardware: keep such a chain among people who trust each other.`,
 	flags.StringVar(&f.subsidy, "subsidy", "2.5", "coins that a block creates at first")
 	flags.Int64Var(&f.halving, "halving", 4_200_000, "blocks after which that halves")
 	flags.Int64Var(&f.maturity, "maturity", 100, "confirmations that mined coins need")
-	c.MarkFlagsMutuallyExclusive(passphraseFlag, "no-passphrase")
 	return c
 }
 

@@ -39,6 +39,7 @@ What a block pays can be spent after the network's maturity.`,
 		},
 	}
 	c.Flags().StringVar(&to, "to", "", "wallet or address that is paid (default: the default wallet)")
+	_ = c.RegisterFlagCompletionFunc("to", p.completeWallets)
 	return c
 }
 

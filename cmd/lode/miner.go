@@ -53,6 +53,7 @@ wait for it, or become it.`,
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.to, "to", "", "wallet or address that is paid (default: the default wallet)")
+	_ = c.RegisterFlagCompletionFunc("to", p.completeWallets)
 	flags.DurationVar(&f.interval, "interval", 30*time.Second, "time between blocks")
 	flags.IntVar(&f.threads, "threads", 1, "processor cores that search")
 	flags.IntVar(&f.blocks, "blocks", 0, "end after this many blocks (default: no end)")

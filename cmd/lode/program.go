@@ -192,6 +192,20 @@ func atMost(n int) cobra.PositionalArgs {
 	}
 }
 
+// onlyOne refuses flags of which at most one makes sense.
+func onlyOne(given func(flag string) bool, flags ...string) error {
+	var both []string
+	for _, flag := range flags {
+		if given(flag) {
+			both = append(both, "--"+flag)
+		}
+	}
+	if len(both) > 1 {
+		return usagef("%s do not go together; give one", console.List(both))
+	}
+	return nil
+}
+
 // printJSON prints a result as indented JSON.
 func (p *program) printJSON(v any) error {
 	b, err := json.MarshalIndent(v, "", "  ")

@@ -46,6 +46,9 @@ cannot be made is refused with what is there, what is needed, and why.`,
 	flags := c.Flags()
 	flags.StringVar(&f.from, "from", "", "wallet that pays: name, number or address")
 	flags.StringVar(&f.to, "to", "", "address that is paid, or a wallet's name or number")
+	for _, flag := range []string{"from", "to"} {
+		_ = c.RegisterFlagCompletionFunc(flag, p.completeWallets)
+	}
 	flags.StringVar(&f.amount, "amount", "", "how much, for example 1.5")
 	flags.Float64Var(&f.feeRate, "fee-rate", 0, "fee in sat/vB (default: the node's)")
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")

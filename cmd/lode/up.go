@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -43,6 +44,9 @@ const defaultWallets = 5
 // transaction a block.
 const maxUpWallets = 1000
 
+// miningModes are the values of --mining.
+var miningModes = []string{"on-tick", "always", "on-tx", "never"}
+
 func (p *program) upCommand() *cobra.Command {
 	var f up
 	c := &cobra.Command{
@@ -62,6 +66,12 @@ chain already, the flags are applied there, and this one shows what happens.`,
 				return errors.New("the chain is up: this console holds it open")
 			}
 			f.given = c.Flags().Changed
+			if err := onlyOne(f.given, "mining", "empty-blocks", "mine-on-tx", "no-mining"); err != nil {
+				return err
+			}
+			if err := onlyOne(f.given, "mnemonic-file", "random-mnemonic"); err != nil {
+				return err
+			}
 			return p.runUp(c.Context(), f)
 		},
 	}
@@ -81,8 +91,7 @@ chain already, the flags are applied there, and this one shows what happens.`,
 	flags.StringVar(&f.readyFile, "ready-file", "", "file that appears when all is ready, with the status as JSON")
 	flags.BoolVar(&f.temp, "temp", false, "use a throw-away folder and a free port; all is deleted at the end")
 	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
-	c.MarkFlagsMutuallyExclusive("mining", "empty-blocks", "mine-on-tx", "no-mining")
-	c.MarkFlagsMutuallyExclusive("mnemonic-file", "random-mnemonic")
+	_ = c.RegisterFlagCompletionFunc("mining", cobra.FixedCompletions(miningModes, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -94,6 +103,9 @@ func (f up) settings() (rpc.Settings, error) {
 			return s, usagef("--interval %s: a time such as 30s or 2m", f.interval)
 		}
 		s.Interval = f.interval.String()
+	}
+	if f.given("mining") && !slices.Contains(miningModes, f.mining) {
+		return s, usagef("--mining %s: one of %s", f.mining, console.List(miningModes))
 	}
 	for _, mode := range []struct {
 		flag, value string

@@ -51,11 +51,15 @@ nothing else brings them back. Write them down.`,
 	flags.StringVar(&f.name, "name", "", "name of the wallet, or what the names of many begin with")
 	flags.IntVar(&f.words, "words", 12, "words of each mnemonic: 12 or 24")
 	flags.StringVar(&f.kind, "type", "bech32", "address type: bech32, bech32m, p2sh-segwit or legacy")
+	_ = c.RegisterFlagCompletionFunc("type", completeTypes)
 	flags.BoolVar(&f.showPrivate, "show-private", false, "show the private key too, as hex and WIF")
 	flags.StringVar(&f.export, "export", "", "folder to write each private key to, as private_<address>.key")
 	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
 	return c
 }
+
+// completeTypes completes the types of addresses.
+var completeTypes = cobra.FixedCompletions([]string{"bech32", "bech32m", "p2sh-segwit", "legacy"}, cobra.ShellCompDirectiveNoFileComp)
 
 // maxNewWallets is how many wallets one call makes. Policy.
 const maxNewWallets = 100_000
@@ -176,7 +180,7 @@ func (p *program) walletShowCommand() *cobra.Command {
 		Use: "show [WALLET]", Short: "Show one wallet, on request with its words",
 		Long:    "Shows one wallet. Its words and its key are shown only when asked for.",
 		Example: "  lode wallet show Wallet1\n  lode wallet show 1 --show-words",
-		Args:    atMost(1),
+		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			return p.with(ctx, "wallet show", func(c *openChain) error {
@@ -250,7 +254,7 @@ func (p *program) walletRenameCommand() *cobra.Command {
 		Use: "rename WALLET NAME", Short: "Give a wallet another name",
 		Long:    "Gives a wallet another name. Names of digits only are refused: they would look like numbers.",
 		Example: "  lode wallet rename Wallet1 Alice",
-		Args:    needArgs("WALLET", "NAME"),
+		Args:    needArgs("WALLET", "NAME"), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			return p.with(ctx, "wallet rename", func(c *openChain) error {
@@ -293,6 +297,7 @@ is taken from them only with --key-from-args.`,
 	}
 	c.Flags().StringVar(&f.name, "name", "", "name of the wallet")
 	c.Flags().StringVar(&f.kind, "type", "", "address type: bech32, bech32m, p2sh-segwit or legacy")
+	_ = c.RegisterFlagCompletionFunc("type", completeTypes)
 	c.Flags().StringVar(&f.fromArgs, "key-from-args", "", "the key itself; other users of this machine can see it")
 	c.Flags().StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
 	return c

@@ -59,6 +59,7 @@ key at a path of your own instead.`,
 	flags.StringVar(&f.name, "name", "", "name of the restored wallet")
 	flags.StringVar(&f.path, "path", "", "restore one key at this path, for example m or m/44'/1'/0'/0/0")
 	flags.StringVar(&f.kind, "type", "", "address type: bech32, bech32m, p2sh-segwit or legacy")
+	_ = c.RegisterFlagCompletionFunc("type", completeTypes)
 	flags.StringVar(&f.bip39PassphraseFile, "bip39-passphrase-file", "", "file with the words' own passphrase (BIP39), if they have one")
 	flags.BoolVar(&f.askBIP39, "bip39-passphrase", false, "ask for the words' own passphrase (BIP39)")
 	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
