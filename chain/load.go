@@ -107,11 +107,17 @@ func (m *Manager) loadEntries() error {
 		m.index[e.Hash] = e
 		m.lastSeq = max(m.lastSeq, e.meta.seq)
 		m.lowSeq = min(m.lowSeq, e.meta.seq)
-		m.leaves[e] = struct{}{}
-		delete(m.leaves, e.parent)
+		// Mostly each entry is the next one's parent, and never a leaf.
+		if last != nil && e.parent != last {
+			m.leaves[last] = struct{}{}
+			delete(m.leaves, e.parent)
+		}
 		last = e
 		return nil
 	})
+	if last != nil {
+		m.leaves[last] = struct{}{}
+	}
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return fmt.Errorf("read block index: %w", err)
 	}
