@@ -3,7 +3,6 @@ package keys
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -217,8 +216,6 @@ func (a *Account) PrivateChild(chain, index uint32) (*btcec.PrivateKey, error) {
 // String names the account and hides its keys.
 func (a Account) String() string { return fmt.Sprintf("[account %s]", a.path) }
 
-// Format hides the account's keys from every verb of package fmt.
+// Format hides the account's keys from every verb of package fmt, and so from
+// logs.
 func (a Account) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, a.String()) }
-
-// LogValue hides the account's keys from package slog.
-func (a Account) LogValue() slog.Value { return slog.StringValue(a.String()) }

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"log/slog"
 	"strconv"
 	"strings"
 
@@ -330,11 +329,8 @@ func (k ExtendedKey) String() string {
 	return "[extended public key]"
 }
 
-// Format hides the key from every verb of package fmt.
+// Format hides the key from every verb of package fmt, and so from logs.
 func (k ExtendedKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, k.String()) }
-
-// LogValue hides the key from package slog.
-func (k ExtendedKey) LogValue() slog.Value { return slog.StringValue(k.String()) }
 
 func fingerprint(pub *btcec.PublicKey) [4]byte {
 	hash := address.Hash160(pub.SerializeCompressed())
