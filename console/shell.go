@@ -24,8 +24,8 @@ type Shell struct {
 	// Run runs one command line, split into words. ErrCancelled ends nothing
 	// but the command.
 	Run func(ctx context.Context, words []string) error
-	// Failed prints the error of a command.
-	Failed func(err error)
+	// Failed prints the error of a command that ran under ctx.
+	Failed func(ctx context.Context, err error)
 	// Complete returns the words that may follow the given ones; the last of
 	// them is the one being typed, possibly empty.
 	Complete func(words []string) []string
@@ -103,7 +103,7 @@ func (sh *Shell) Interact(ctx context.Context, withInterrupt func(context.Contex
 		interrupts = 0
 		words, err := Split(line)
 		if err != nil {
-			sh.Failed(err)
+			sh.Failed(ctx, err)
 			continue
 		}
 		if len(words) == 0 {
@@ -119,7 +119,7 @@ func (sh *Shell) Interact(ctx context.Context, withInterrupt func(context.Contex
 		case errors.Is(err, ErrLeave):
 			return nil
 		case err != nil:
-			sh.Failed(err)
+			sh.Failed(runCtx, err)
 		}
 	}
 	return ErrCancelled

@@ -119,10 +119,10 @@ func (m *wordEntry) key(msg tea.KeyPressMsg) {
 			m.finish()
 			return
 		}
-		m.add(m.typed)
+		m.take()
 	case "space":
 		if m.typed != "" {
-			m.add(m.typed)
+			m.take()
 		}
 	case "ctrl+u":
 		m.typed, m.message = "", ""
@@ -155,6 +155,20 @@ func (m *wordEntry) complete() {
 	if common := commonPrefix(found); len(common) > len(m.typed) {
 		m.typed = common
 	}
+}
+
+// enough is how many letters of a word tell it from all others of its list
+// (BIP39).
+const enough = 4
+
+// take takes over what is typed: a word, or enough of its beginning.
+func (m *wordEntry) take() {
+	if _, ok := m.list.Known(m.words, m.typed); !ok && len([]rune(m.typed)) >= enough {
+		if found := m.list.Complete(m.words, m.typed); len(found) == 1 {
+			m.typed = found[0]
+		}
+	}
+	m.add(m.typed)
 }
 
 // add takes over words separated by white space up to the first that is not

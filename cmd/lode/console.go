@@ -54,7 +54,7 @@ func (p *program) runConsole(ctx context.Context) error {
 	})
 	if p.screen.Interactive {
 		group.Go(func() error {
-			return followEvents(groupCtx, c, "console", func() {}, func(e rpc.Event) {
+			return followEvents(groupCtx, c, func() {}, func(e rpc.Event) {
 				if slices.Contains(consoleEvents, e.Kind) {
 					sh.Notice(clock(e.Time) + "  " + console.Clean(e.Text))
 				}
@@ -73,6 +73,8 @@ func (p *program) runConsole(ctx context.Context) error {
 	case errors.Is(err, errStopping), errors.Is(err, node.ErrStopped):
 		p.screen.Notef("The chain was stopped.\n")
 		err = errEnded
+	case errors.Is(err, console.ErrCancelled) && ctx.Err() == nil:
+		err = errLeftConsole
 	case err == nil:
 		err = errEnded
 	}
@@ -81,6 +83,9 @@ func (p *program) runConsole(ctx context.Context) error {
 	}
 	return err
 }
+
+// errLeftConsole reports that Ctrl-C was pressed twice at the prompt.
+var errLeftConsole = fmt.Errorf("left the console; all is kept: %w", console.ErrCancelled)
 
 // consoleEvents are the events that the console tells.
 var consoleEvents = []string{"block", "disconnected", "halving", "backup", "backup-failed"}
@@ -123,8 +128,8 @@ func (p *program) shell(c *openChain) *console.Shell {
 			line := typed // flags of one line are not those of the next
 			return line.execute(ctx, words)
 		},
-		Failed: func(err error) {
-			if text := typed.explain(context.Background(), err); text != "" {
+		Failed: func(ctx context.Context, err error) {
+			if text := typed.explain(ctx, err); text != "" {
 				p.screen.Notef("%s\n", console.Clean(text))
 			}
 		},

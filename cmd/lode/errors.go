@@ -63,6 +63,8 @@ func (p *program) explain(ctx context.Context, err error) string {
 		return "interrupted; what was confirmed before is kept"
 	case err == nil:
 		return ""
+	case errors.Is(err, errLeftConsole):
+		return "left the console; all is kept"
 	case errors.Is(err, console.ErrCancelled):
 		return "left; nothing was done"
 	case errors.Is(err, console.ErrNoTerminal):

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"time"
 
 	"github.com/lode-chain/lode/rpc"
@@ -13,38 +12,28 @@ import (
 // as during a change of hosts.
 const eventsPause = 200 * time.Millisecond
 
-// followEvents calls show for each event from now on until ctx ends, and names
-// this process among the host's guests while it does. Ready is called when
-// events from now on will be seen.
-func followEvents(ctx context.Context, c *openChain, command string, ready func(), show func(rpc.Event)) error {
-	request := rpc.EventsRequest{PID: os.Getpid(), Command: "lode " + command}
+// followEvents calls show for each event from now on until ctx ends. Ready is
+// called when events from now on will be seen.
+func followEvents(ctx context.Context, c *openChain, ready func(), show func(rpc.Event)) error {
+	var request rpc.EventsRequest
 	for {
-		if request.Since != nil {
-			request.Timeout = eventsWait
-		}
-		first := request.Since == nil
-		if c.node.IsHost() {
-			request.PID = 0 // the host is not its own guest
-		} else {
-			request.PID = os.Getpid()
-		}
 		events, err := c.Events(ctx, request)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			// The node looks for the next host meanwhile; ctx ends when there
-			// will be none.
+			// The node looks for the next host meanwhile; its Run ends when
+			// there will be none.
 			if !pause(ctx, eventsPause) {
 				return nil
 			}
 			continue
 		}
-		if first {
+		if request.Since == nil {
 			ready()
 		}
 		next := events.Next
-		request.Since = &next
+		request = rpc.EventsRequest{Since: &next, Timeout: eventsWait}
 		for _, e := range events.Events {
 			show(e)
 		}

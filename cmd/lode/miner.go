@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -90,6 +88,8 @@ type minerSession struct {
 	flags minerFlags
 	chain *openChain
 
+	stopped bool // somebody stopped the chain for all
+
 	mu    sync.Mutex
 	to    string // what is paid, for people
 	mined int
@@ -99,9 +99,6 @@ func (m *minerSession) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if m.lent == nil {
 		group.Go(func() error { return m.chain.node.Run(ctx, m.changed) })
-		group.Go(func() error {
-			return followEvents(ctx, m.chain, "miner", func() {}, func(rpc.Event) {})
-		})
 	}
 	group.Go(func() error {
 		if err := m.mine(ctx); err != nil {
@@ -110,7 +107,8 @@ func (m *minerSession) run(ctx context.Context) error {
 		return errEnded
 	})
 	err := group.Wait()
-	if errors.Is(err, errStopping) || errors.Is(err, node.ErrStopped) || err == nil {
+	m.stopped = errors.Is(err, errStopping) || errors.Is(err, node.ErrStopped)
+	if m.stopped || err == nil {
 		return errEnded
 	}
 	return err
@@ -267,14 +265,15 @@ func (m *minerSession) farewell(ctx context.Context, err error) string {
 	if err != nil && !errors.Is(err, errEnded) || m.flags.blocks > 0 && ctx.Err() == nil {
 		return ""
 	}
-	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellWait)
 	defer cancel()
 	text := fmt.Sprintf("Stopped after %s", console.Count(m.mined, "block"))
+	if m.stopped {
+		return text + "."
+	}
 	if s, err := m.chain.Status(asking); err == nil {
-		if s.HostPID == os.Getpid() && len(s.Guests) > 0 {
-			text += fmt.Sprintf("; the chain goes on in pid %d, %s", s.Guests[0].PID, s.Guests[0].Command)
-		} else if s.HostPID != os.Getpid() && strings.HasPrefix(s.HostCommand, "lode") {
-			text += fmt.Sprintf("; the chain goes on in pid %d, %s", s.HostPID, s.HostCommand)
+		if pid, command := goesOn(s); pid != 0 {
+			text += fmt.Sprintf("; the chain goes on in pid %d, %s", pid, command)
 		}
 	}
 	return text + "."

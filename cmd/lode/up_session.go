@@ -29,6 +29,8 @@ type upSession struct {
 	chain *openChain
 	words string // of the demonstration's wallets
 
+	stopped bool // somebody stopped the chain for all
+
 	mu   sync.Mutex
 	last rpc.Status // as far as the events told
 	role node.Role
@@ -74,7 +76,7 @@ func (u *upSession) run(ctx context.Context) error {
 		return u.chain.node.Run(ctx, u.changed)
 	})
 	group.Go(func() error {
-		return followEvents(ctx, u.chain, "up", func() { close(ready) }, u.event)
+		return followEvents(ctx, u.chain, func() { close(ready) }, u.event)
 	})
 	group.Go(func() error {
 		select {
@@ -85,7 +87,8 @@ func (u *upSession) run(ctx context.Context) error {
 		return u.announce(ctx, funding)
 	})
 	err = group.Wait()
-	if errors.Is(err, errStopping) || errors.Is(err, node.ErrStopped) || err == nil {
+	u.stopped = errors.Is(err, errStopping) || errors.Is(err, node.ErrStopped)
+	if u.stopped || err == nil {
 		return errEnded
 	}
 	return err
@@ -325,23 +328,34 @@ func (u *upSession) farewell(err error) string {
 	if err != nil && !errors.Is(err, errEnded) {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	height := u.last.Height
-	s, statusErr := u.chain.Status(ctx)
-	if statusErr == nil {
-		height = s.Height
-	}
-	where := ""
-	switch {
-	case u.flags.temp:
+	height, where := u.last.Height, "; all is kept, lode up goes on from here"
+	if u.flags.temp {
 		where = "; its folder is deleted"
-	case statusErr == nil && s.HostPID != 0 && s.HostPID != os.Getpid():
-		where = fmt.Sprintf("; the chain goes on in pid %d, %s", s.HostPID, s.HostCommand)
-	case statusErr == nil && len(s.Guests) > 0:
-		where = fmt.Sprintf("; the chain goes on in pid %d, %s", s.Guests[0].PID, s.Guests[0].Command)
-	default:
-		where = "; all is kept, lode up goes on from here"
+	}
+	if !u.stopped {
+		ctx, cancel := context.WithTimeout(context.Background(), farewellWait)
+		defer cancel()
+		if s, err := u.chain.Status(ctx); err == nil {
+			height = s.Height
+			if pid, command := goesOn(s); pid != 0 {
+				where = fmt.Sprintf("; the chain goes on in pid %d, %s", pid, command)
+			}
+		}
 	}
 	return fmt.Sprintf("Stopped at height %s%s.", console.Thousands(int64(height)), where)
+}
+
+// farewellWait bounds how long a command that ends asks where the chain goes on.
+const farewellWait = 2 * time.Second
+
+// goesOn returns the process that hosts the chain once this one has ended; its
+// pid is 0 when there is none.
+func goesOn(s rpc.Status) (pid int, command string) {
+	switch {
+	case s.HostPID != os.Getpid():
+		return s.HostPID, s.HostCommand
+	case len(s.Guests) > 0:
+		return s.Guests[0].PID, s.Guests[0].Command
+	}
+	return 0, ""
 }
