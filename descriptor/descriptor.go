@@ -20,6 +20,13 @@ import (
 // InferDescriptor without known keys).
 func Infer(script []byte, p *network.Params) string { return WithChecksum(infer(script, p)) }
 
+// Wrap returns the descriptor of a script behind a hash, for instance
+// wsh(multi(…)), with its checksum. The script must be one that pk() or multi()
+// describe; of any other the hash alone can be told.
+func Wrap(outer string, script []byte, p *network.Params) string {
+	return WithChecksum(outer + "(" + infer(script, p) + ")")
+}
+
 func infer(script []byte, p *network.Params) string {
 	switch address.KindOf(script) {
 	case address.P2PK:

@@ -2,13 +2,24 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
 	"time"
 
+	"github.com/lode-chain/lode/internal/platform"
 	"github.com/lode-chain/lode/network"
 	"github.com/lode-chain/lode/rpc"
 )
+
+// ErrStopped says that somebody stopped the chain for all: nobody is to take it
+// over.
+var ErrStopped = errors.New("the chain was stopped")
 
 // Config says which data directory to open and how.
 type Config struct {
@@ -17,35 +28,50 @@ type Config struct {
 	Command string          // this process, for people: "lode up"
 	Version string          // of the program
 
-	// LongLived is for commands that stay: they open the TCP port when they
-	// host, and take over when they are guests and the host goes away.
+	// LongLived is for commands that stay and call Run: they open the TCP port
+	// when they host, and take over when they are guests and the host goes away.
 	LongLived bool
-	// Settings that are not empty replace what the directory remembers, here
-	// and at the host when this process is a guest.
-	Settings rpc.Settings
-	// Mine lets this process mine by itself as the settings say while it hosts.
+	// Mine asks the host, whichever process that is, to mine by itself as the
+	// settings say, for as long as this process runs. Goes with LongLived.
 	Mine bool
+	// Settings that are not empty are set, in the directory and at the host.
+	Settings rpc.Settings
 
-	// Waiting is called when Open or a switch of hosts takes long, with the
-	// reason ("waiting for pid 812 (stopped)"), at most once a second.
+	// Waiting is called when Open or a change of hosts takes long, with the
+	// reason ("waiting for pid 812, lode up (stopped)"), about once a second.
 	Waiting func(reason string)
-	// Warmup is called with each step of opening a chain as its host.
+	// Warmup is called with each step of opening the chain as its host.
 	Warmup func(step string)
+	// Patience bounds how long a host may give no sign of life before Open gives
+	// up on it; 0 is a minute.
+	Patience time.Duration
 
 	Log   *slog.Logger     // nil: only the directory's lode.log
 	Clock func() time.Time // nil: time.Now
 	Rand  io.Reader        // nil: crypto/rand
 }
 
+const (
+	defaultPatience = time.Minute
+	closeGrace      = 15 * time.Second // for calls that still run when a host closes
+	pollTimeout     = 30 * time.Second // of a guest's lode_events
+)
+
 // Node is an open data directory, as its host or as a guest of the process that
-// hosts it.
+// hosts it. Its methods may be called from any goroutine.
 type Node struct {
 	config Config
 	client *rpc.Client
-}
 
-// Client calls the chain's methods, in either role and across a change of hosts.
-func (n *Node) Client() *rpc.Client { return n.client }
+	switching chan struct{} // holds a token while somebody looks for a host
+
+	ended chan struct{} // closed once failed is set
+
+	mu     sync.Mutex
+	link   *link         // nil while there is no host
+	linked chan struct{} // closed while there is a link
+	failed error         // why there will be no host any more
+}
 
 // Role says what a Node is at the moment.
 type Role struct {
@@ -56,21 +82,282 @@ type Role struct {
 	RPCNote string // why it has none
 }
 
-// Role returns the present role.
-func (n *Node) Role() Role { return Role{} }
+// Open opens the data directory: as its host when no other process has it, else
+// as a guest of that process. It returns when calls can be answered.
+func Open(ctx context.Context, c Config) (*Node, error) {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	c.Dir = dir
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	if c.Patience == 0 {
+		c.Patience = defaultPatience
+	}
+	if c.Waiting == nil {
+		c.Waiting = func(string) {}
+	}
+	if c.Warmup == nil {
+		c.Warmup = func(string) {}
+	}
+	if err := platform.MakePrivateDir(dir); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	n := &Node{config: c, switching: make(chan struct{}, 1), ended: make(chan struct{}), linked: make(chan struct{})}
+	n.client = rpc.NewClient(rpc.ClientConfig{Dial: n.dial, Lost: n.lost})
+	l, err := n.find(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	n.setLink(l)
+	if l.host == nil && !isEmpty(c.Settings) {
+		if _, err := n.client.Settings(ctx, c.Settings); err != nil {
+			return nil, errors.Join(fmt.Errorf("pid %d, %s, hosts this chain and refuses the settings: %w", l.info.PID, l.info.Command, err), n.Close())
+		}
+	}
+	return n, nil
+}
+
+func isEmpty(s rpc.Settings) bool { return s == rpc.Settings{} }
+
+// Client calls the chain's methods, in either role and across changes of the
+// host: a call that fails while the host changes is made again if it changes
+// nothing, else its error says that the outcome is unknown.
+func (n *Node) Client() *rpc.Client { return n.client }
 
 // IsHost says whether this process hosts the chain at the moment.
 func (n *Node) IsHost() bool { return n.Role().Host }
 
-// Open opens the data directory: as its host when no other process has it, else
-// as a guest. It returns when calls can be answered.
-func Open(ctx context.Context, c Config) (*Node, error) { return nil, nil }
+// Role returns the present role.
+func (n *Node) Role() Role {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch l := n.link; {
+	case l == nil:
+		return Role{}
+	case l.host != nil:
+		url, note := l.host.port.status()
+		return Role{Host: true, PID: l.info.PID, Command: l.info.Command, RPCURL: url, RPCNote: note}
+	default:
+		return Role{PID: l.info.PID, Command: l.info.Command}
+	}
+}
 
-// Run keeps the role until ctx ends, the chain is stopped for all (ErrStopped)
-// or the host fails. A long-lived guest whose host goes away becomes the host or
-// the guest of another. Changed is called after each change of role.
-func (n *Node) Run(ctx context.Context, changed func(Role)) error { return nil }
+// Run keeps the role of a long-lived process until ctx ends (nil), the chain is
+// stopped for all (ErrStopped) or this process fails as its host. A guest whose
+// host goes away becomes the host, or a guest of the process that was faster.
+// Changed, if not nil, is called after each change of host.
+func (n *Node) Run(ctx context.Context, changed func(Role)) error {
+	for {
+		l, err := n.current(ctx)
+		if err == nil {
+			err = n.follow(ctx, l)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, errHostGone):
+		default:
+			return err
+		}
+		if err := n.replace(ctx, l); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		if changed != nil {
+			if now, err := n.current(ctx); err == nil && now != l {
+				changed(n.Role())
+			}
+		}
+	}
+}
+
+var errHostGone = errors.New("the host went away")
+
+// follow stays with a link until it or ctx ends: as the host it waits, as a guest
+// it keeps a poll open, by which the host knows of it.
+func (n *Node) follow(ctx context.Context, l *link) error {
+	if l.host != nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.host.done:
+			return l.host.outcome()
+		}
+	}
+	var since *uint64
+	for {
+		events, err := l.client.Events(ctx, rpc.EventsRequest{
+			Since: since, Timeout: pollTimeout.Seconds(), PID: pid(), Command: n.config.Command, Mine: n.config.Mine,
+		})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return errHostGone
+		case events.Stopping:
+			n.fail(ErrStopped)
+			return ErrStopped
+		}
+		since = &events.Next
+	}
+}
 
 // Close gives the role up: a host ends its calls, writes what is left and
-// releases the directory.
-func (n *Node) Close() error { return nil }
+// releases the directory for whoever takes over.
+func (n *Node) Close() error {
+	n.fail(errors.New("this process has left the chain"))
+	n.switching <- struct{}{} // wait for whoever looks for a host; nobody does again
+	n.client.Close()
+	n.mu.Lock()
+	l := n.link
+	n.link = nil
+	n.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	l.client.Close()
+	if l.host != nil {
+		return l.host.Close()
+	}
+	return nil
+}
+
+// Done is closed when this process is the host and has ended as such, because
+// it was asked to stop or failed. A short command that works through Client need
+// not look at it: its calls fail then.
+func (n *Node) Done() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.link == nil || n.link.host == nil {
+		return nil
+	}
+	return n.link.host.done
+}
+
+// dial connects the node's client to the host, whoever that is; it waits while
+// there is none.
+func (n *Node) dial(ctx context.Context) (net.Conn, error) {
+	l, err := n.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.dial(ctx)
+}
+
+// lost is called by the client when a call's connection broke.
+func (n *Node) lost(ctx context.Context, times int, err error) error {
+	const tries = 5
+	if times > tries {
+		return fmt.Errorf("the host went away %d times during one call: %w", times, err)
+	}
+	n.mu.Lock()
+	l := n.link
+	n.mu.Unlock()
+	return n.replace(ctx, l)
+}
+
+// current returns the present link. While there is none it waits for whoever
+// looks for a host, or looks itself.
+func (n *Node) current(ctx context.Context) (*link, error) {
+	for {
+		n.mu.Lock()
+		l, linked, failed := n.link, n.linked, n.failed
+		n.mu.Unlock()
+		if failed != nil {
+			return nil, failed
+		}
+		if l != nil {
+			return l, nil
+		}
+		select {
+		case <-linked:
+		case n.switching <- struct{}{}:
+			err := n.search(ctx, nil)
+			<-n.switching
+			if err != nil {
+				return nil, err
+			}
+		case <-n.ended:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// replace looks for another host after link old seemed to break. It returns nil
+// when there is a host again: the old one after all, another, or this process.
+func (n *Node) replace(ctx context.Context, old *link) error {
+	select {
+	case n.switching <- struct{}{}:
+		defer func() { <-n.switching }()
+		return n.search(ctx, old)
+	case <-n.ended:
+		return n.failed // not changed once set
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// search is replace for the holder of the token.
+func (n *Node) search(ctx context.Context, old *link) error {
+	n.mu.Lock()
+	now, failed := n.link, n.failed
+	n.mu.Unlock()
+	switch {
+	case failed != nil:
+		return failed
+	case now != nil && now != old:
+		return nil // somebody else was faster
+	case now != nil && now.host != nil && now.host.ending():
+		<-now.host.done
+		n.fail(now.host.outcome()) // it was us: do not take over from ourselves
+		return n.failed
+	case now != nil && now.alive(ctx) == nil:
+		return nil
+	}
+	n.setLink(nil)
+	if now != nil {
+		now.client.Close()
+	}
+	l, err := n.find(ctx, true)
+	if err != nil {
+		if ctx.Err() == nil {
+			n.fail(err)
+		}
+		return err
+	}
+	n.setLink(l)
+	return nil
+}
+
+// setLink makes l the present link; nil says that there is none. The caller
+// holds the token.
+func (n *Node) setLink(l *link) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l == nil && n.link != nil {
+		n.linked = make(chan struct{})
+	}
+	if l != nil && n.link == nil {
+		close(n.linked)
+	}
+	n.link = l
+}
+
+// fail ends the node's calls for ever.
+func (n *Node) fail(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.failed == nil {
+		n.failed = err
+		close(n.ended)
+	}
+}

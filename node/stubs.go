@@ -6,6 +6,10 @@ package node
 import (
 	"context"
 
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/lode-chain/lode/address"
+	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -28,18 +32,18 @@ func (w *wallets) owner(script []byte) (name string, ok bool) { return "", false
 func (w *wallets) check(wallet string) (name string, err error) { return wallet, nil }
 func (h *Host) registerWallet(s *rpc.Server)                    {}
 
-// mining.go: newMining starts nothing; Run mines as the settings say.
-type mining struct{}
+// payeeScript is the script that pays a wallet or an address, and its label; the
+// default wallet when to is empty.
+func (h *Host) payeeScript(ctx context.Context, to string) (script []byte, label string, err error) {
+	script, err = address.Decode(to, h.params)
+	return script, to, err
+}
 
-func newMining(h *Host) *mining                 { return &mining{} }
-func (m *mining) Run(ctx context.Context) error { <-ctx.Done(); return nil }
-
-// status is what lode_status shows.
-func (m *mining) status() rpc.Mining { return rpc.Mining{} }
-
-// settingsChanged tells Run that h.settings.get() has new values. It does not block.
-func (m *mining) settingsChanged()           {}
-func (h *Host) registerMining(s *rpc.Server) {}
+// fanOut returns signed transactions that spend coins of the host's wallets to
+// equal sums for all of them (node/wallets_fund.go).
+func (h *Host) fanOut(ctx context.Context, coins []consensus.SpentCoin) ([]*wire.MsgTx, error) {
+	return nil, nil
+}
 
 // jobs.go: newJobs starts nothing; Run ends when all jobs have ended after ctx.
 type jobs struct{}
