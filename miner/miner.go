@@ -90,6 +90,7 @@ type Config struct {
 	First    bool          // mine a block at once, whatever the policy, and tick from then on
 	Threads  int           // that search at once; less than 1 is 1
 	Blocks   int           // Run ends after so many; 0 is no limit
+	Tries    int64         // Run ends after so many hashes; 0 is no limit
 	Rand     *rand.Rand    // jitter of retries; nil has none
 
 	// What happened, for people. All are optional, are called one at a time and
@@ -106,7 +107,8 @@ type Worker struct {
 	next   atomic.Pointer[time.Time]
 	away   bool // the source did not answer last; only Run's callers of ask touch it
 
-	nonces uint64 // of one extra nonce: 1<<32, fewer in tests
+	nonces uint64       // of one extra nonce: 1<<32, fewer in tests
+	tries  atomic.Int64 // hashes left, if they are limited
 }
 
 // New makes a worker. It starts nothing.
@@ -115,8 +117,16 @@ func New(c Config) *Worker {
 		c.Policy = Always
 	}
 	c.Threads = max(c.Threads, 1)
-	return &Worker{config: c, nonces: 1 << 32}
+	w := &Worker{config: c, nonces: 1 << 32}
+	w.tries.Store(c.Tries)
+	return w
 }
+
+// TriesLeft returns what Run has left of Config.Tries.
+func (w *Worker) TriesLeft() int64 { return max(w.tries.Load(), 0) }
+
+// exhausted says whether no hash may be tried any more.
+func (w *Worker) exhausted() bool { return w.config.Tries > 0 && w.tries.Load() <= 0 }
 
 // NextTick returns when the next block is due; false while none is.
 func (w *Worker) NextTick() (time.Time, bool) {
@@ -126,8 +136,8 @@ func (w *Worker) NextTick() (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// Run mines until ctx ends or the wanted number of blocks is found, and returns
-// nil. A source that fails is asked again for as long as that takes.
+// Run mines until ctx ends, or the wanted number of blocks is found, or Tries have
+// been used up, and returns nil. A source that fails is asked again for as long as that takes.
 func (w *Worker) Run(ctx context.Context) error {
 	defer w.next.Store(nil)
 	mined := 0
@@ -135,7 +145,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		if found {
 			mined++
 		}
-		return ctx.Err() == nil && (w.config.Blocks == 0 || mined < w.config.Blocks)
+		return ctx.Err() == nil && (w.config.Blocks == 0 || mined < w.config.Blocks) && !w.exhausted()
 	}
 	start := time.Now()
 	if w.config.Policy == Never {
@@ -191,6 +201,9 @@ func (w *Worker) mine(ctx context.Context, needTx bool) bool {
 
 func (w *Worker) mineWork(ctx context.Context, work Work, needTx bool) bool {
 	for refused := 0; ; {
+		if w.exhausted() {
+			return false
+		}
 		if needTx && work.transactions() == 0 {
 			return false
 		}

@@ -365,6 +365,22 @@ func TestCancelEndsSearch(t *testing.T) {
 	})
 }
 
+func TestTriesLimit(t *testing.T) {
+	s := newFake()
+	s.bits = 0x1f00ffff // one hash in 65,536 or less
+	for _, tries := range []int64{1, 100, quickNonces + 1, 3 * quickNonces} {
+		w := New(Config{Source: s, First: true, Tries: tries, Threads: 2})
+		if err := w.Run(t.Context()); err != nil || w.TriesLeft() != 0 {
+			t.Errorf("%d tries: %v, %d left", tries, err, w.TriesLeft())
+		}
+	}
+	s.bits = easyBits
+	w := New(Config{Source: s, First: true, Tries: 1000, Blocks: 3})
+	if err := w.Run(t.Context()); err != nil || w.TriesLeft() < 900 || w.TriesLeft() > 997 {
+		t.Errorf("three easy blocks left %d of 1000 tries (%v)", w.TriesLeft(), err)
+	}
+}
+
 func TestParsePolicy(t *testing.T) {
 	for _, p := range []Policy{OnTick, Always, OnTx, Never} {
 		if got, err := ParsePolicy(string(p)); err != nil || got != p {

@@ -35,7 +35,7 @@ func (w *Worker) search(ctx context.Context, work Work) (*wire.MsgBlock, Work, b
 		target = new(big.Int) // nothing meets it; newer work may
 	}
 	quick := min(quickNonces, w.nonces)
-	if nonce, ok := searchHeader(&work.Block.Header, 0, uint32(quick), target); ok {
+	if nonce, ok := w.searchHeader(&work.Block.Header, 0, uint32(quick), target); ok {
 		work.Block.Header.Nonce = nonce
 		return work.Block, Work{}, true
 	}
@@ -75,7 +75,7 @@ func (w *Worker) watch(ctx context.Context, longPollID string) (Work, bool) {
 // solution, which it writes into the block, or ctx ends.
 func (w *Worker) grind(ctx context.Context, b *wire.MsgBlock, target *big.Int) bool {
 	extra := template.ExtraNonce(b)
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !w.exhausted() {
 		if w.grindNonces(ctx, &b.Header, target) {
 			return true
 		}
@@ -97,13 +97,13 @@ func (w *Worker) grindNonces(ctx context.Context, h *wire.BlockHeader, target *b
 	var threads sync.WaitGroup
 	for range w.config.Threads {
 		threads.Go(func() {
-			for ctx.Err() == nil && solution.Load() == none {
+			for ctx.Err() == nil && solution.Load() == none && !w.exhausted() {
 				from := next.Add(chunkNonces) - chunkNonces
 				if from >= w.nonces {
 					return
 				}
 				count := min(chunkNonces, w.nonces-from)
-				if nonce, ok := searchHeader(&header, uint32(from), uint32(count), target); ok {
+				if nonce, ok := w.searchHeader(&header, uint32(from), uint32(count), target); ok {
 					solution.CompareAndSwap(none, uint64(nonce))
 				}
 			}
@@ -117,8 +117,19 @@ func (w *Worker) grindNonces(ctx context.Context, h *wire.BlockHeader, target *b
 	return true
 }
 
-// searchHeader searches n nonces of a header, beginning with from.
-func searchHeader(h *wire.BlockHeader, from, n uint32, target *big.Int) (uint32, bool) {
+// searchHeader searches n nonces of a header, beginning with from, or as many as
+// there are tries left.
+func (w *Worker) searchHeader(h *wire.BlockHeader, from, n uint32, target *big.Int) (uint32, bool) {
+	if w.config.Tries > 0 {
+		left := w.tries.Add(-int64(n)) + int64(n) // before this search
+		granted := uint32(min(int64(n), max(left, 0)))
+		w.tries.Add(int64(n - granted))
+		n = granted
+	}
 	raw := pow.EncodeHeader(h)
-	return pow.Search(&raw, from, n, target)
+	nonce, found := pow.Search(&raw, from, n, target)
+	if found && w.config.Tries > 0 {
+		w.tries.Add(int64(n) - int64(nonce-from) - 1) // give back what was not used
+	}
+	return nonce, found
 }

@@ -20,9 +20,10 @@ import (
 
 // Policy of block building, with Core's values.
 const (
-	blockVersion       = 0x20000000 // VERSIONBITS_TOP_BITS
-	reservedWeight     = 4_000      // for header, count and coinbase
-	reservedSigOpsCost = 400        // for the coinbase's outputs
+	blockVersion       = 0x20000000   // VERSIONBITS_TOP_BITS
+	reservedWeight     = 4_000        // for header, count and coinbase
+	reservedSigOpsCost = 400          // for the coinbase's outputs
+	headerWeight       = 4 * (80 + 9) // and of the count of transactions, at most
 )
 
 // Input is what a block is built from.
@@ -53,28 +54,30 @@ type Template struct {
 // into what is reserved for it.
 var ErrScript = errors.New("script to be paid is too long")
 
-// Build fills a block.
+// Build fills a block with those of the candidates that pay most.
 func Build(in Input) (*Template, error) {
-	height := in.Parent.Height + 1
-	minTime := minTime(in.Params, in.Parent)
-	t := &Template{Height: height, MinTime: minTime}
-	s := newSelection(in.Candidates, height, in.Parent.MedianTimePast(), in.MinFeeRate)
-	t.Entries = s.run()
-	for _, e := range t.Entries {
-		t.Fees += e.Fee
-	}
-	t.Reward = in.Params.SubsidyAt(height) + t.Fees
+	s := newSelection(in.Candidates, in.Parent.Height+1, in.Parent.MedianTimePast(), in.MinFeeRate)
+	return assemble(in, s.run())
+}
 
-	b := &wire.MsgBlock{Transactions: make([]*wire.MsgTx, 1, len(t.Entries)+1)}
-	for _, e := range t.Entries {
+// Exactly makes a block of all candidates in their order, whether the chain will
+// take it or not.
+func Exactly(in Input) (*Template, error) { return assemble(in, in.Candidates) }
+
+func assemble(in Input, entries []*mempool.Entry) (*Template, error) {
+	t := &Template{Height: in.Parent.Height + 1, MinTime: minTime(in.Params, in.Parent), Entries: entries}
+	b := &wire.MsgBlock{Transactions: make([]*wire.MsgTx, 1, len(entries)+1)}
+	for _, e := range entries {
+		t.Fees += e.Fee
 		b.Transactions = append(b.Transactions, e.Tx)
 	}
+	t.Reward = in.Params.SubsidyAt(t.Height) + t.Fees
 	t.Commitment = consensus.WitnessCommitmentScript(b, [32]byte{})
-	b.Transactions[0] = Coinbase(height, t.Reward, in.Script, t.Commitment, in.ExtraNonce)
-	if consensus.Weight(b.Transactions[0])+4*(80+9) > reservedWeight {
+	b.Transactions[0] = Coinbase(t.Height, t.Reward, in.Script, t.Commitment, in.ExtraNonce)
+	if consensus.Weight(b.Transactions[0])+headerWeight > reservedWeight {
 		return nil, ErrScript
 	}
-	now := max(in.Now, minTime)
+	now := max(in.Now, t.MinTime)
 	b.Header = wire.BlockHeader{
 		Version:   blockVersion,
 		PrevBlock: in.Parent.Hash,

@@ -1,0 +1,479 @@
+package node
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/txscript/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/lode-chain/lode/address"
+	"github.com/lode-chain/lode/chain"
+	"github.com/lode-chain/lode/consensus"
+	"github.com/lode-chain/lode/mempool"
+	"github.com/lode-chain/lode/pow"
+	"github.com/lode-chain/lode/rpc"
+	"github.com/lode-chain/lode/template"
+)
+
+// Policy of long polls for block templates.
+const (
+	longPollCalm = 5 * time.Second // before new transactions end one
+	longPollMax  = 5 * time.Minute
+)
+
+func (h *Host) registerMining(s *rpc.Server) {
+	s.Register(rpc.Method{
+		Name: "getblocktemplate", Section: rpc.SectionMining,
+		Summary: "Returns what is needed to build the next block (BIP22, BIP23, BIP145).",
+		Params: []rpc.Param{{Name: "template_request", Type: rpc.Object,
+			Help: `{"rules": ["segwit"], "longpollid": "…"}: with an id, waits until there is something newer`}},
+		Example: `'{"rules": ["segwit"]}'`,
+		Handler: h.getBlockTemplate,
+	})
+	s.Register(rpc.Method{
+		Name: "submitblock", Section: rpc.SectionMining,
+		Summary: "Hands in a block. Returns null when it became the tip, else why not (BIP22).",
+		Params: []rpc.Param{
+			{Name: "hexdata", Type: rpc.String, Help: "the block, serialized, in hex"},
+			{Name: "dummy", Type: rpc.Any, Optional: true, Help: "ignored"},
+		},
+		Example: `"mydata"`,
+		Handler: h.submitBlock,
+	})
+	s.Register(rpc.Method{
+		Name: "getmininginfo", Section: rpc.SectionMining,
+		Summary: "Returns the state of the chain as a miner sees it.",
+		Handler: h.getMiningInfo,
+	})
+	s.Register(rpc.Method{
+		Name: "getnetworkhashps", Section: rpc.SectionMining,
+		Summary: "Returns the estimated hashes per second of all miners, from the times of the last blocks.",
+		Params: []rpc.Param{
+			{Name: "nblocks", Type: rpc.Number, Optional: true, Help: "how many blocks to look at; -1: since the last change of difficulty. Default 120"},
+			{Name: "height", Type: rpc.Number, Optional: true, Help: "the last of them; -1: the tip"},
+		},
+		Handler: h.getNetworkHashPS,
+	})
+	s.Register(rpc.Method{
+		Name: "generatetoaddress", Section: rpc.SectionMining, Hidden: true,
+		Summary: "Mines blocks at once that pay to an address. Returns their hashes.",
+		Params: []rpc.Param{
+			{Name: "nblocks", Type: rpc.Number, Help: "how many"},
+			{Name: "address", Type: rpc.String, Help: "who is paid"},
+			{Name: "maxtries", Type: rpc.Number, Optional: true, Help: "hashes after which to stop. Default 1000000"},
+		},
+		Example: `11 "myaddress"`,
+		Handler: h.generateToAddress,
+	})
+	s.Register(rpc.Method{
+		Name: "generateblock", Section: rpc.SectionMining, Hidden: true,
+		Summary: "Mines a block with exactly the transactions given, which pays to an address.",
+		Params: []rpc.Param{
+			{Name: "output", Type: rpc.String, Help: "the address"},
+			{Name: "transactions", Type: rpc.Array, Help: "each a txid in the mempool or a transaction in hex"},
+			{Name: "submit", Type: rpc.Bool, Optional: true, Help: "false: only return the block. Default true"},
+		},
+		Example: `"myaddress" '["rawtx", "mempool_txid"]'`,
+		Handler: h.generateBlock,
+	})
+	s.Register(rpc.Method{
+		Name: "lode_mine", Section: rpc.SectionLode, Own: true,
+		Summary: "Mines blocks at once that pay to a wallet or an address.",
+		Params: []rpc.Param{
+			{Name: "blocks", Type: rpc.Number, Optional: true, Help: "how many. Default 1"},
+			{Name: "to", Type: rpc.String, Optional: true, Help: "wallet (name or number) or address. Default: the default wallet"},
+		},
+		Example: `-named blocks=1 to=Wallet1`,
+		Handler: h.lodeMine,
+	})
+	s.Register(rpc.Method{
+		Name: "lode_fund", Section: rpc.SectionLode, Own: true,
+		Summary: "Mines the demonstration's funds for the wallets that are there. Only on regtest, only at height 0.",
+		Handler: func(ctx context.Context, _ *rpc.Request) (any, error) { return nil, h.fund(ctx) },
+	})
+}
+
+// templateRequest is what getblocktemplate takes.
+type templateRequest struct {
+	Mode       *string  `json:"mode"`
+	Rules      []string `json:"rules"`
+	LongPollID *string  `json:"longpollid"`
+}
+
+// templateJSON is what getblocktemplate returns, in Core's order.
+type templateJSON struct {
+	Capabilities      []string         `json:"capabilities"`
+	Version           int32            `json:"version"`
+	Rules             []string         `json:"rules"`
+	VBAvailable       struct{}         `json:"vbavailable"`
+	VBRequired        int              `json:"vbrequired"`
+	PreviousBlockHash string           `json:"previousblockhash"`
+	Transactions      []templateTxJSON `json:"transactions"`
+	CoinbaseAux       struct{}         `json:"coinbaseaux"`
+	CoinbaseValue     int64            `json:"coinbasevalue"` // satoshis
+	LongPollID        string           `json:"longpollid"`
+	Target            string           `json:"target"`
+	MinTime           int64            `json:"mintime"`
+	Mutable           []string         `json:"mutable"`
+	NonceRange        string           `json:"noncerange"`
+	SigOpLimit        int              `json:"sigoplimit"`
+	SizeLimit         int              `json:"sizelimit"`
+	WeightLimit       int              `json:"weightlimit"`
+	CurTime           int64            `json:"curtime"`
+	Bits              string           `json:"bits"`
+	Height            int32            `json:"height"`
+	Commitment        string           `json:"default_witness_commitment"`
+}
+
+type templateTxJSON struct {
+	Data    string `json:"data"`
+	TxID    string `json:"txid"`
+	Hash    string `json:"hash"`
+	Depends []int  `json:"depends"` // places in the block, from 1
+	Fee     int64  `json:"fee"`     // satoshis
+	SigOps  int64  `json:"sigops"`  // cost
+	Weight  int64  `json:"weight"`
+}
+
+func (h *Host) getBlockTemplate(ctx context.Context, r *rpc.Request) (any, error) {
+	var req templateRequest
+	if err := r.Decode(0, &req); err != nil {
+		return nil, err
+	}
+	// Proposals, the other mode, are not offered.
+	if req.Mode != nil && *req.Mode != "template" {
+		return nil, rpc.CodeInvalidParameter.New("Invalid mode")
+	}
+	segwit := false
+	for _, rule := range req.Rules {
+		segwit = segwit || rule == "segwit"
+	}
+	if !segwit {
+		return nil, rpc.CodeInvalidParameter.New(`getblocktemplate must be called with the segwit rule set (call with {"rules": ["segwit"]})`)
+	}
+	if req.LongPollID != nil {
+		if err := h.longPoll(ctx, *req.LongPollID); err != nil {
+			return nil, err
+		}
+	}
+	t, id, err := h.template(ctx, []byte{txscript.OP_TRUE})
+	if err != nil {
+		return nil, err
+	}
+	return templateReply(t, id), nil
+}
+
+// longPoll holds a call until there is newer work. That it has waited for very
+// long is no error.
+func (h *Host) longPoll(ctx context.Context, id string) error {
+	if len(id) < chainhash.MaxHashStringSize {
+		return rpc.CodeInvalidParameter.New("longpollid is none that this node gave")
+	}
+	if err := rpc.Park(ctx); err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, longPollMax)
+	defer cancel()
+	err := h.awaitWork(waiting, id, longPollCalm)
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+func templateReply(t *template.Template, id string) templateJSON {
+	header := t.Block.Header
+	target, _, _ := pow.TargetFromBits(header.Bits)
+	reply := templateJSON{
+		Capabilities:      []string{},
+		Version:           header.Version,
+		Rules:             []string{"csv", "!segwit", "taproot"},
+		PreviousBlockHash: header.PrevBlock.String(),
+		Transactions:      make([]templateTxJSON, 0, len(t.Entries)),
+		CoinbaseValue:     t.Reward,
+		LongPollID:        id,
+		Target:            fmt.Sprintf("%064x", target),
+		MinTime:           t.MinTime,
+		Mutable:           []string{"time", "transactions", "prevblock"},
+		NonceRange:        "00000000ffffffff",
+		SigOpLimit:        consensus.MaxBlockSigOpsCost,
+		SizeLimit:         consensus.MaxBlockWeight,
+		WeightLimit:       consensus.MaxBlockWeight,
+		CurTime:           header.Timestamp.Unix(),
+		Bits:              fmt.Sprintf("%08x", header.Bits),
+		Height:            t.Height,
+		Commitment:        hex.EncodeToString(t.Commitment),
+	}
+	place := make(map[chainhash.Hash]int, len(t.Entries))
+	for i, e := range t.Entries {
+		place[e.TxID] = i + 1
+		tx := templateTxJSON{
+			Data: hex.EncodeToString(consensus.EncodeTx(e.Tx)), TxID: e.TxID.String(), Hash: e.WTxID.String(),
+			Depends: []int{}, Fee: e.Fee, SigOps: e.SigOpCost, Weight: e.Weight,
+		}
+		for _, parent := range e.Parents {
+			if at := place[parent]; at > 0 {
+				tx.Depends = append(tx.Depends, at)
+			}
+		}
+		reply.Transactions = append(reply.Transactions, tx)
+	}
+	return reply
+}
+
+func (h *Host) submitBlock(_ context.Context, r *rpc.Request) (any, error) {
+	text, err := r.Text(0, "")
+	if err != nil {
+		return nil, err
+	}
+	data, err := hex.DecodeString(text)
+	if err != nil {
+		return nil, rpc.CodeDeserialization.New("Block decode failed")
+	}
+	b, err := consensus.DecodeBlock(data)
+	if err != nil {
+		return nil, rpc.CodeDeserialization.New("Block decode failed")
+	}
+	if len(b.Transactions) == 0 || !consensus.IsCoinbase(b.Transactions[0]) {
+		return nil, rpc.CodeDeserialization.New("Block does not start with a coinbase")
+	}
+	if parent := h.chain.ByHash(b.Header.PrevBlock); parent != nil && parent.Height+1 >= h.params.SegwitHeight {
+		consensus.AddWitnessNonce(b)
+	}
+	reason, err := h.submit(b)
+	if err != nil {
+		return nil, rpc.CodeVerify.New(err.Error())
+	}
+	if reason != "" {
+		return reason, nil
+	}
+	return nil, nil
+}
+
+func (h *Host) getMiningInfo(ctx context.Context, _ *rpc.Request) (any, error) {
+	if err := h.pool.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	tip := h.chain.Tip()
+	hashes, err := hashesPerSecond(h.params.RetargetInterval(), tip, 120)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		Blocks        int32    `json:"blocks"`
+		Difficulty    float64  `json:"difficulty"`
+		NetworkHashPS float64  `json:"networkhashps"`
+		PooledTx      int      `json:"pooledtx"`
+		Chain         string   `json:"chain"`
+		Warnings      []string `json:"warnings"`
+	}{tip.Height, difficulty(tip.Bits()), hashes, h.pool.Info(h.now()).Count, h.params.Name, []string{}}, nil
+}
+
+func (h *Host) getNetworkHashPS(_ context.Context, r *rpc.Request) (any, error) {
+	blocks, err := r.Int(0, 120)
+	if err != nil {
+		return nil, err
+	}
+	height, err := r.Int(1, -1)
+	if err != nil {
+		return nil, err
+	}
+	tip := h.chain.Tip()
+	if blocks < -1 || blocks == 0 {
+		return nil, rpc.CodeInvalidParameter.New("Invalid nblocks. Must be a positive number or -1.")
+	}
+	if height < -1 || height > int64(tip.Height) {
+		return nil, rpc.CodeInvalidParameter.New("Block does not exist at specified height")
+	}
+	if height >= 0 {
+		tip = tip.Ancestor(int32(height))
+	}
+	return hashesPerSecond(h.params.RetargetInterval(), tip, blocks)
+}
+
+// hashesPerSecond estimates the speed of the miners from the last blocks up to
+// an entry (Core's GetNetworkHashPS).
+func hashesPerSecond(interval int32, last *chain.Entry, blocks int64) (float64, error) {
+	if last.Height == 0 {
+		return 0, nil
+	}
+	if blocks == -1 {
+		blocks = int64(last.Height%interval) + 1
+	}
+	first := last
+	earliest, latest := last.Time(), last.Time()
+	for range min(blocks, int64(last.Height)) {
+		first = first.Parent()
+		earliest, latest = min(earliest, first.Time()), max(latest, first.Time())
+	}
+	if earliest == latest {
+		return 0, nil
+	}
+	work := new(big.Int).Sub(last.ChainWork(), first.ChainWork())
+	hashes, _ := new(big.Float).SetInt(work).Float64()
+	return hashes / float64(latest-earliest), nil
+}
+
+func (h *Host) generateToAddress(ctx context.Context, r *rpc.Request) (any, error) {
+	blocks, err := r.Int(0, 0)
+	if err != nil {
+		return nil, err
+	}
+	to, err := r.Text(1, "")
+	if err != nil {
+		return nil, err
+	}
+	tries, err := r.Int(2, defaultTries)
+	if err != nil {
+		return nil, err
+	}
+	script, err := address.Decode(to, h.params)
+	if err != nil {
+		return nil, rpc.CodeInvalidAddress.New("Error: Invalid address")
+	}
+	hashes := []string{}
+	if blocks <= 0 || tries <= 0 {
+		return hashes, nil
+	}
+	mined, err := h.generate(ctx, int(min(blocks, maxGenerate+1)), script, tries)
+	if err != nil {
+		return nil, err
+	}
+	return append(hashes, texts(mined.hashes)...), nil
+}
+
+func texts(hashes []chainhash.Hash) []string {
+	list := make([]string, len(hashes))
+	for i := range hashes {
+		list[i] = hashes[i].String()
+	}
+	return list
+}
+
+func (h *Host) generateBlock(ctx context.Context, r *rpc.Request) (any, error) {
+	to, err := r.Text(0, "")
+	if err != nil {
+		return nil, err
+	}
+	var items []string
+	if err := r.Decode(1, &items); err != nil {
+		return nil, err
+	}
+	submit, err := r.Flag(2, true)
+	if err != nil {
+		return nil, err
+	}
+	script, err := address.Decode(to, h.params)
+	if err != nil {
+		return nil, rpc.CodeInvalidAddress.New("Error: Invalid address or descriptor")
+	}
+	if err := h.pool.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	txs, err := h.givenTransactions(items)
+	if err != nil {
+		return nil, err
+	}
+	b, err := h.mineExactly(ctx, script, txs, submit)
+	if err != nil {
+		return nil, err
+	}
+	reply := struct {
+		Hash string `json:"hash"`
+		Hex  string `json:"hex,omitempty"`
+	}{Hash: b.BlockHash().String()}
+	if !submit {
+		reply.Hex = hex.EncodeToString(consensus.EncodeBlock(b))
+		return reply, nil
+	}
+	return reply, h.awaitFollowers(ctx)
+}
+
+// givenTransactions reads what generateblock is to mine.
+func (h *Host) givenTransactions(items []string) ([]*wire.MsgTx, error) {
+	txs := make([]*wire.MsgTx, 0, len(items))
+	for _, item := range items {
+		if txid, err := rpc.ParseHash(item, "txid"); err == nil {
+			e := h.pool.Get(txid)
+			if e == nil {
+				return nil, rpc.Errorf(rpc.CodeInvalidAddress, "Transaction %s not in mempool.", item)
+			}
+			txs = append(txs, e.Tx)
+			continue
+		}
+		data, err := hex.DecodeString(item)
+		var tx *wire.MsgTx
+		if err == nil {
+			tx, err = consensus.GuessTx(data)
+		}
+		if err != nil {
+			return nil, rpc.Errorf(rpc.CodeDeserialization, "Transaction decode failed for %s. Make sure the tx has at least one input.", item)
+		}
+		txs = append(txs, tx)
+	}
+	return txs, nil
+}
+
+// errTrial ends a group whose block was only tried.
+var errTrial = errors.New("only tried")
+
+// mineExactly mines a block with the given transactions on the tip. Without keep
+// the chain judges it, but does not take it.
+func (h *Host) mineExactly(ctx context.Context, script []byte, txs []*wire.MsgTx, keep bool) (*wire.MsgBlock, error) {
+	var b *wire.MsgBlock
+	var refused error
+	err := h.chain.Group(ctx, func(g *chain.Group) error {
+		entries := make([]*mempool.Entry, len(txs))
+		for i, tx := range txs {
+			entries[i] = &mempool.Entry{Tx: tx} // fees are left to nobody, as in Core
+		}
+		now := h.now()
+		t, err := template.Exactly(template.Input{
+			Params: h.params, Parent: g.Tip(), Now: now.Unix(), Candidates: entries, Script: script, ExtraNonce: h.randUint64(),
+		})
+		if err != nil {
+			return err
+		}
+		b = t.Block
+		tries := int64(-1)
+		solve(b, &tries)
+		if _, refused = g.Accept(b, now); refused != nil || !keep {
+			return errTrial
+		}
+		return nil
+	})
+	if refusal, ok := errors.AsType[*consensus.Error](refused); ok {
+		return nil, rpc.Errorf(rpc.CodeVerify, "TestBlockValidity failed: %s", refusal)
+	}
+	if err = errors.Join(err, refused); err != nil && !errors.Is(err, errTrial) {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (h *Host) lodeMine(ctx context.Context, r *rpc.Request) (any, error) {
+	req := rpc.MineRequest{Blocks: 1}
+	if err := r.Object(&req); err != nil {
+		return nil, err
+	}
+	if req.Blocks < 1 || req.Blocks > maxGenerate {
+		return nil, rpc.Errorf(rpc.CodeInvalidParameter, "%d blocks is not within 1 to %d", req.Blocks, maxGenerate)
+	}
+	script, label, err := h.payeeScript(ctx, req.To)
+	if err != nil {
+		return nil, err
+	}
+	mined, err := h.generate(ctx, req.Blocks, script, 0)
+	if err != nil {
+		return nil, err
+	}
+	reply := rpc.Mined{Hashes: texts(mined.hashes), Height: mined.height, To: label, Reward: rpc.Amount(mined.reward)}
+	reply.Address, _ = address.Encode(script, h.params)
+	return reply, nil
+}
