@@ -116,7 +116,8 @@ func (g *Group) store(e *Entry, b *wire.MsgBlock, txids []chainhash.Hash) (Resul
 		return Result{}, err
 	}
 	if bad != e {
-		refused = refusal(consensus.BadPrevBlk, fmt.Sprintf("the ancestor %s is invalid: %v", bad.Hash, refused))
+		// The block itself was not judged: Core says neither yes nor no.
+		return Result{Entry: e, Ancestor: fmt.Errorf("ancestor %s at height %d: %w", bad.Hash, bad.Height, refused)}, nil
 	}
 	return Result{Entry: e}, refused
 }

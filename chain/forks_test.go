@@ -49,7 +49,7 @@ func TestReorgThatFailsHalfWay(t *testing.T) {
 	s.accept("b2", "b1")
 	s.accept("b3", "b2", overpay) // no more work than a3: not looked into yet
 	s.expectTip("a3")
-	s.refuse(consensus.BadPrevBlk, "b4", "b3")
+	s.expectBadAncestor(consensus.BadCbAmount, "b4", "b3")
 	s.expectTip("a3")
 	s.expectTips("a3 active", "b4 invalid")
 	if storedCoins(t, s.disk.store).digest() != before {
@@ -66,7 +66,7 @@ func TestReorgThatFailsHalfWay(t *testing.T) {
 
 	// The good part of the branch can still win.
 	s.accept("c3", "b2", s.spend("a1", 100))
-	s.refuse(consensus.BadPrevBlk, "c4", "c3")
+	s.expectBadAncestor(consensus.BadTxnsInputsMissingOrSpent, "c4", "c3")
 	s.accept("d3", "b2")
 	s.accept("d4", "d3")
 	s.expectTip("d4")

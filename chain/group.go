@@ -26,6 +26,9 @@ type Result struct {
 	Entry *Entry // nil if the block was refused without being remembered
 	Known bool   // it had come in before
 	Best  bool   // it is part of the best chain now
+	// Ancestor is why an ancestor of the block was just found invalid, and the
+	// block with it, when its branch was tried; else nil.
+	Ancestor error
 }
 
 // Group is the writer of a chain: blocks that are committed together. Nothing

@@ -135,6 +135,16 @@ func (s *script) resubmit(kind consensus.Kind, b *wire.MsgBlock) {
 	}
 }
 
+// expectBadAncestor makes a block with which a branch would win, but for one of
+// its ancestors.
+func (s *script) expectBadAncestor(kind consensus.Kind, name, parent string) {
+	s.Helper()
+	result, err := s.m.Accept(s.make(name, parent), far)
+	if err != nil || result.Best || !errors.Is(result.Ancestor, kind) {
+		s.Fatalf("got %+v, %v, want an ancestor with %s", result, err, kind)
+	}
+}
+
 func (s *script) expectTip(name string) {
 	s.Helper()
 	if got := s.m.Tip(); got.Hash != s.blocks[name].BlockHash() {

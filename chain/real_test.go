@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -23,7 +24,7 @@ type verdict struct {
 	BestBlock string            `json:"best_block"`
 	ChainWork string            `json:"chainwork"`
 	TxOuts    int64             `json:"txouts"`
-	Total     json64            `json:"total_amount_btc"`
+	Total     string            `json:"total_amount_btc"`
 	BogoSize  int64             `json:"bogosize"`
 	MuHash    string            `json:"muhash"`
 	Hash3     string            `json:"hash_serialized_3"`
@@ -36,17 +37,15 @@ type verdict struct {
 	} `json:"chaintips"`
 }
 
-// json64 is an amount that is written as a string without trailing zeros.
-type json64 = string
-
 // expectVerdict compares a chain with what Core says of it.
 func expectVerdict(t *testing.T, m *Manager, want verdict) {
 	t.Helper()
 	tip := m.Tip()
-	var work [32]byte
-	tip.ChainWork().FillBytes(work[:])
-	if tip.Height != want.Height || tip.Hash.String() != want.BestBlock || hex.EncodeToString(work[:]) != want.ChainWork {
-		t.Errorf("tip %d %s work %x, want %d %s %s", tip.Height, tip.Hash, work, want.Height, want.BestBlock, want.ChainWork)
+	if tip.Height != want.Height || tip.Hash.String() != want.BestBlock {
+		t.Errorf("tip %d %s, want %d %s", tip.Height, tip.Hash, want.Height, want.BestBlock)
+	}
+	if work := fmt.Sprintf("%064x", tip.ChainWork()); want.ChainWork != "" && work != want.ChainWork {
+		t.Errorf("work %s, want %s", work, want.ChainWork)
 	}
 	for _, h := range []struct {
 		kind UTXOHash
@@ -257,6 +256,9 @@ type mutants struct {
 // TestMutantsAsCore gives 1,120 broken and unbroken variants of Core's blocks to
 // the chain, in the order in which Core got them, and expects Core's verdicts.
 func TestMutantsAsCore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("checks 1,120 blocks")
+	}
 	raws, _ := varied(t)
 	d := newDisk(network.Regtest())
 	m := withoutChecks(t, d)
