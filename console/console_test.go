@@ -22,6 +22,7 @@ func TestFormat(t *testing.T) {
 		{Thousands(100), "100"},
 		{Duration(0), "0s"},
 		{Duration(-time.Hour), "0s"},
+		{Duration(250 * time.Millisecond), "250ms"},
 		{Duration(65 * time.Second), "1m 5s"},
 		{Duration(2 * time.Hour), "2h"},
 		{Duration(49*time.Hour + 30*time.Minute), "2d 1h"},

@@ -38,12 +38,15 @@ func Thousands(n int64) string {
 }
 
 // Duration returns d as a person says it, in at most two units: "30s",
-// "1m 5s", "3h 20m", "2d 4h". Less than a second is "0s".
+// "1m 5s", "3h 20m", "2d 4h", "250ms".
 func Duration(d time.Duration) string {
-	d = d.Round(time.Second)
-	if d < 0 {
+	switch {
+	case d <= 0:
 		return "0s"
+	case d < time.Second:
+		return d.Round(time.Millisecond).String()
 	}
+	d = d.Round(time.Second)
 	units := []struct {
 		size time.Duration
 		name string

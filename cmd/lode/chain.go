@@ -91,27 +91,28 @@ func (p *program) showChain(ctx context.Context, c *openChain, info chainInfoJSO
 	if s.NextHalving > 0 {
 		halving = fmt.Sprintf("at height %s, in %s", console.Thousands(int64(s.NextHalving)), console.Count(s.NextHalving-s.Height, "block"))
 	}
-	p.screen.Fields(
-		[2]string{"Network", chain.Chain},
-		[2]string{"Height", console.Thousands(int64(s.Height))},
-		[2]string{"Tip", s.BestBlock},
-		[2]string{"Tip's time", p.when(s.TipTime)},
-		[2]string{"Work", chain.ChainWork},
-		[2]string{"Next reward", s.Reward.String()},
-		[2]string{"Halving", halving},
-		[2]string{"Issued", s.CoinsIssued.String()},
-		[2]string{"Maturity", console.Count(s.Maturity, "confirmation")},
-		[2]string{"Waiting", console.Count(s.MempoolTxs, "transaction")},
-		[2]string{"On disk", console.Size(chain.Size)},
-	)
-	if u := info.Coins; u != nil {
-		p.screen.Fields(
-			[2]string{"Coins", console.Thousands(u.TxOuts)},
-			[2]string{"Their sum", u.Total.String()},
-			[2]string{"muhash", u.MuHash},
-			[2]string{"hash_serialized_3", u.Hash3},
-		)
+	fields := [][2]string{
+		{"Network", chain.Chain},
+		{"Height", console.Thousands(int64(s.Height))},
+		{"Tip", s.BestBlock},
+		{"Tip's time", p.when(s.TipTime)},
+		{"Work", chain.ChainWork},
+		{"Next reward", s.Reward.String()},
+		{"Halving", halving},
+		{"Issued", s.CoinsIssued.String()},
+		{"Maturity", console.Count(s.Maturity, "confirmation")},
+		{"Waiting", console.Count(s.MempoolTxs, "transaction")},
+		{"On disk", console.Size(chain.Size)},
 	}
+	if u := info.Coins; u != nil {
+		fields = append(fields, [][2]string{
+			{"Coins", console.Thousands(u.TxOuts)},
+			{"Their sum", u.Total.String()},
+			{"muhash", u.MuHash},
+			{"hash_serialized_3", u.Hash3},
+		}...)
+	}
+	p.screen.Fields(fields...)
 	return nil
 }
 
@@ -123,18 +124,15 @@ func (p *program) chainVerifyCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
 			return p.with(ctx, "chain verify", func(c *openChain) error {
-				var result json.RawMessage
-				if err := p.job(ctx, c, "Checking", "lode_verify", rpc.Empty{}, &result); err != nil {
-					return err
-				}
-				s, err := c.Status(ctx)
-				if err != nil {
+				var r rpc.VerifyResult
+				if err := p.job(ctx, c, "Checking", "lode_verify", rpc.Empty{}, &r); err != nil {
 					return err
 				}
 				if p.json {
-					return p.printJSON(result)
+					return p.printJSON(r)
 				}
-				p.screen.Printf("The chain is valid: %s checked, tip %s.\n", console.Count(s.Height+1, "block"), s.BestBlock)
+				p.screen.Printf("The chain is valid: %s checked after genesis, tip %s at height %d.\n",
+					console.Count(r.Blocks, "block"), r.BestBlock, r.Height)
 				return nil
 			})
 		},
@@ -158,18 +156,14 @@ name ends in .gz. A file that is there already is never written over.`,
 				return fmt.Errorf("%s is there already; choose another name", file)
 			}
 			return p.with(ctx, "chain export", func(c *openChain) error {
-				var result json.RawMessage
-				if err := p.job(ctx, c, "Exporting", "lode_export", rpc.FileRequest{File: file}, &result); err != nil {
+				var r rpc.ExportResult
+				if err := p.job(ctx, c, "Exporting", "lode_export", rpc.FileRequest{File: file}, &r); err != nil {
 					return err
 				}
 				if p.json {
-					return p.printJSON(result)
+					return p.printJSON(r)
 				}
-				info, err := os.Stat(file)
-				if err != nil {
-					return err
-				}
-				p.screen.Printf("Wrote %s (%s).\n", file, console.Size(info.Size()))
+				p.screen.Printf("Wrote %s to %s (%s).\n", console.Count(r.Blocks, "block"), r.File, console.Size(r.Size))
 				return nil
 			})
 		},
@@ -207,6 +201,9 @@ func (p *program) showImport(r rpc.ImportResult) error {
 	}
 	p.screen.Printf("Read %s: %s new, %s known. Height %d, tip %s.\n", console.Count(r.Read, "block"),
 		console.Thousands(int64(r.Accepted)), console.Thousands(int64(r.Known)), r.Height, r.BestBlock)
+	if r.Skipped > 0 {
+		p.screen.Notef("%s between the blocks were skipped: they are part of none.\n", console.Size(r.Skipped))
+	}
 	return nil
 }
 

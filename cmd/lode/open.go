@@ -38,7 +38,13 @@ func (p *program) open(ctx context.Context, command string) (*openChain, error) 
 func (p *program) openAt(ctx context.Context, where place, config node.Config) (*openChain, error) {
 	config.Dir, config.Params, config.Version = where.dir, where.params, version()
 	config.Command = "lode " + config.Command
-	config.Waiting = func(reason string) { p.screen.Notef("lode: %s\n", reason) }
+	said := ""
+	config.Waiting = func(reason string) {
+		if reason != said {
+			p.screen.Notef("lode: %s\n", console.Clean(reason))
+			said = reason
+		}
+	}
 	n, err := node.Open(ctx, config)
 	if err != nil {
 		return nil, err

@@ -215,7 +215,7 @@ func (p *program) afterSend(ctx context.Context, c *openChain, f send, sent rpc.
 // nextBlock says when the next block comes, or how to mine it.
 func (p *program) nextBlock(s rpc.Status) string {
 	if wait := time.Unix(s.Mining.NextBlock, 0).Sub(p.now()); s.Mining.NextBlock > 0 && s.Mining.Mode != "never" {
-		if wait < time.Second {
+		if wait <= 0 {
 			return "The next block is due now."
 		}
 		return fmt.Sprintf("The next block comes in %s.", console.Duration(wait))

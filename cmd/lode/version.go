@@ -77,7 +77,9 @@ hashes are shown as Bitcoin Core shows them. Errors go to standard error as text
   block           getblock, verbosity 2          tx   getrawtransaction, verbosity 2
   mempool         [{txid, vsize, fee, fee_rate, time, depends}]
   chain info      {chain: getblockchaininfo, coins?: gettxoutsetinfo with muhash and hash_serialized_3}
-  chain import    {read, accepted, known, height, best_block}; backup restore likewise
+  chain import    {read, accepted, known, skipped_bytes, height, best_block}; backup restore likewise
+  chain export    {file, blocks, size, height, best_block}
+  chain verify    {blocks, height, best_block}
   backup list     [{file, network, first_height, height, fork_height, tip, previous, blocks, size,
                   created, error?}]; backup verify likewise
   wait            {height, best_block, txid?, confirmations?}
