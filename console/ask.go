@@ -50,8 +50,8 @@ func (s *Screen) Ask(ctx context.Context, prompt string) (string, error) {
 	}
 	s.Notef("%s", prompt)
 	line, err := readLine(ctx, s.In)
-	if errors.Is(err, ErrCancelled) {
-		s.Notef("\n")
+	if errors.Is(err, ErrCancelled) && ctx.Err() == nil {
+		s.Notef("\n") // the end of input moves no cursor
 	}
 	return line, err
 }

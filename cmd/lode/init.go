@@ -24,7 +24,6 @@ import (
 
 // initFlags are the flags of init.
 type initFlags struct {
-	yes            bool
 	passphraseFile string
 	noPassphrase   bool
 	backupDir      string
@@ -66,7 +65,7 @@ hardware: keep such a chain among people who trust each other.`,
 		},
 	}
 	flags := c.Flags()
-	flags.BoolVarP(&f.yes, "yes", "y", false, "ask nothing; what is left out has its default")
+	p.yesFlag(c, "ask nothing; what is left out has its default")
 	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
 	flags.BoolVar(&f.noPassphrase, "no-passphrase", false, "keep the keys unencrypted")
 	flags.StringVar(&f.backupDir, "backup-dir", "", "folder for the backups of the chain (default: backups in its folder)")
@@ -95,7 +94,7 @@ func (p *program) runInit(ctx context.Context, f initFlags, name string) error {
 	if f.words != 12 && f.words != 24 {
 		return usagef("--words %d: a wallet has 12 or 24 words", f.words)
 	}
-	name, err := p.askNetworkName(ctx, f, name)
+	name, err := p.askNetworkName(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -137,8 +136,8 @@ func (p *program) runInit(ctx context.Context, f initFlags, name string) error {
 	return nil
 }
 
-func (p *program) askNetworkName(ctx context.Context, f initFlags, name string) (string, error) {
-	if name == "" && (f.yes || !p.canAsk()) {
+func (p *program) askNetworkName(ctx context.Context, name string) (string, error) {
+	if name == "" && !p.canAsk() {
 		return "", usagef("the network needs a name: lode init NAME")
 	}
 	for {
@@ -208,7 +207,7 @@ func (p *program) initPassphrase(ctx context.Context, f initFlags) (string, erro
 		return "", nil
 	case f.passphraseFile != "":
 		return p.readPassphrase(f.passphraseFile)
-	case f.yes || !p.canAsk():
+	case !p.canAsk():
 		return "", usagef("say how the keys are kept: --passphrase-file F or --no-passphrase")
 	}
 	want, err := p.screen.Confirm(ctx, "Encrypt the keys with a passphrase?", true)
@@ -220,7 +219,7 @@ func (p *program) initPassphrase(ctx context.Context, f initFlags) (string, erro
 
 func (p *program) initBackupDir(ctx context.Context, f initFlags) (string, error) {
 	dir := f.backupDir
-	if dir == "" && !f.yes && p.canAsk() && !f.given("backup-dir") {
+	if dir == "" && p.canAsk() && !f.given("backup-dir") {
 		answer, err := p.screen.Ask(ctx, "Folder for backups of the chain [backups in its folder]: ")
 		if err != nil {
 			return "", err

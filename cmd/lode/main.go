@@ -10,10 +10,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/mattn/go-isatty"
 
 	"github.com/lode-chain/lode/console"
 )
@@ -55,6 +58,9 @@ func notifySignals(parent context.Context) (context.Context, func()) {
 		select {
 		case s := <-signals:
 			signal.Stop(signals)
+			if s == os.Interrupt && isatty.IsTerminal(os.Stderr.Fd()) {
+				fmt.Fprintln(os.Stderr) // what is said next stands below the ^C
+			}
 			cancel(interrupted{s})
 		case <-ctx.Done():
 		}

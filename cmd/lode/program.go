@@ -24,6 +24,7 @@ type program struct {
 	network string // --network
 	json    bool   // --json
 	plain   bool   // --plain
+	yes     bool   // --yes of the commands that ask
 
 	// lent is the open chain of the console that this command line was typed
 	// at; nil when the command opens the data directory by itself.
@@ -216,20 +217,25 @@ func (p *program) printJSON(v any) error {
 	return nil
 }
 
-// canAsk says whether a question may be put to a person: on a terminal, and not
-// when JSON was asked for, which is for programs.
-func (p *program) canAsk() bool { return p.screen.Interactive && !p.json }
+// canAsk says whether a question may be put to a person: on a terminal, and
+// neither with --yes nor with --json, which are for scripts.
+func (p *program) canAsk() bool { return p.screen.Interactive && !p.json && !p.yes }
 
-// confirm asks a question unless yes was given. Where nobody can be asked it
+// yesFlag gives a command --yes.
+func (p *program) yesFlag(c *cobra.Command, help string) {
+	c.Flags().BoolVarP(&p.yes, "yes", "y", false, help)
+}
+
+// confirm asks a question unless --yes was given. Where nobody can be asked it
 // names the flag.
-func (p *program) confirm(ctx context.Context, question string, preset, yes bool) error {
-	if yes {
+func (p *program) confirm(ctx context.Context, question string) error {
+	if p.yes {
 		return nil
 	}
 	if !p.canAsk() {
 		return usagef("this asks before it acts; where nobody can answer, add --yes")
 	}
-	ok, err := p.screen.Confirm(ctx, question, preset)
+	ok, err := p.screen.Confirm(ctx, question, false)
 	if err != nil {
 		return err
 	}

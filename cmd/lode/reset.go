@@ -25,7 +25,7 @@ const lockFile = "lock"
 var ours = []string{"blocks", "db", "wallets", "backups", "settings", "lode.log", "host.json", "socket", ".cookie", historyFile}
 
 func (p *program) resetCommand() *cobra.Command {
-	var yes, keepBackups bool
+	var keepBackups bool
 	c := &cobra.Command{
 		Use: "reset", Short: "Throw the chain and its wallets away",
 		Long: `Throws the chain, its wallets and its backups away, after showing what goes and
@@ -35,15 +35,15 @@ asking. The rules of a network of one's own stay, so that lode up begins it anew
 			if p.lent != nil {
 				return errors.New("the console holds the chain; leave it and run lode reset")
 			}
-			return p.runReset(c.Context(), yes, keepBackups)
+			return p.runReset(c.Context(), keepBackups)
 		},
 	}
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	p.yesFlag(c, "do not ask")
 	c.Flags().BoolVar(&keepBackups, "keep-backups", false, "leave the backups")
 	return c
 }
 
-func (p *program) runReset(ctx context.Context, yes, keepBackups bool) error {
+func (p *program) runReset(ctx context.Context, keepBackups bool) error {
 	dataDir, err := p.findDataDir()
 	if err != nil {
 		return err
@@ -67,7 +67,7 @@ func (p *program) runReset(ctx context.Context, yes, keepBackups bool) error {
 	for _, line := range p.describeReset(ctx, dir, name, goes) {
 		p.screen.Notef("  %s\n", line)
 	}
-	if err := p.confirmReset(ctx, name, yes); err != nil {
+	if err := p.confirmReset(ctx, name); err != nil {
 		return err
 	}
 	// Only who holds the lock may remove: a host would go on writing.
@@ -134,9 +134,9 @@ func (p *program) describeReset(ctx context.Context, dir, name string, goes []st
 
 // confirmReset asks. Where real words may go, the network's name has to be
 // typed; a yes is too easy.
-func (p *program) confirmReset(ctx context.Context, name string, yes bool) error {
-	if yes || name == demoNetwork {
-		return p.confirm(ctx, "Throw it away?", false, yes)
+func (p *program) confirmReset(ctx context.Context, name string) error {
+	if p.yes || name == demoNetwork {
+		return p.confirm(ctx, "Throw it away?")
 	}
 	if !p.canAsk() {
 		return usagef("this asks before it acts; where nobody can answer, add --yes")

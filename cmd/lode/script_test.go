@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -102,14 +103,23 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// keepJSON is: keep VARIABLE FILE PATH. It sets an environment variable.
+// keepJSON is: keep VARIABLE FILE PATH [REGEXP]. It sets an environment variable
+// to the value, or to the part of it in the expression's parentheses.
 func keepJSON(ts *testscript.TestScript, neg bool, args []string) {
-	if len(args) != 3 || neg {
-		ts.Fatalf("usage: keep variable file path")
+	if len(args) < 3 || neg {
+		ts.Fatalf("usage: keep variable file path [regexp]")
 	}
 	got, err := at(readJSON(ts, args[1]), args[2])
 	ts.Check(err)
-	ts.Setenv(args[0], fmt.Sprint(got))
+	text := fmt.Sprint(got)
+	if len(args) > 3 {
+		found := regexp.MustCompile(args[3]).FindStringSubmatch(text)
+		if len(found) != 2 {
+			ts.Fatalf("%s is %s: no %s in it", args[2], text, args[3])
+		}
+		text = found[1]
+	}
+	ts.Setenv(args[0], text)
 }
 
 // appears is: appears FILE. It waits until another process has made the file.

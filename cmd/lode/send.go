@@ -22,7 +22,6 @@ import (
 type send struct {
 	from, to, amount string
 	feeRate          float64
-	yes              bool
 	wait             int
 	timeout          time.Duration
 	passphraseFile   string
@@ -51,7 +50,7 @@ cannot be made is refused with what is there, what is needed, and why.`,
 	}
 	flags.StringVar(&f.amount, "amount", "", "how much, for example 1.5")
 	flags.Float64Var(&f.feeRate, "fee-rate", 0, "fee in sat/vB (default: the node's)")
-	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	p.yesFlag(c, "do not ask")
 	flags.IntVar(&f.wait, "wait", 0, "return after this many confirmations")
 	flags.DurationVar(&f.timeout, "timeout", 0, "longest time to wait, for example 2m (default: no limit)")
 	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
@@ -73,7 +72,7 @@ func (p *program) runSend(ctx context.Context, f send) error {
 			return err
 		}
 	}
-	if p.json && !f.yes {
+	if p.json && !p.yes {
 		return usagef("--json asks nothing: add --yes to pay")
 	}
 	return p.with(ctx, "send", func(c *openChain) error {
@@ -88,7 +87,7 @@ func (p *program) runSend(ctx context.Context, f send) error {
 		if !p.json {
 			p.showPlan(plan)
 		}
-		if err := p.confirm(ctx, "Send it?", false, f.yes); err != nil {
+		if err := p.confirm(ctx, "Send it?"); err != nil {
 			return err
 		}
 		// From here on a Ctrl-C waits for the answer: a payment is made or it
