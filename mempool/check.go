@@ -101,9 +101,18 @@ type arrival struct {
 	time   time.Time
 	height int32 // of the tip when it came in
 
-	returning bool // it was in the pool or in a block: fees and replacement are settled
-	checked   bool // its scripts have passed under the standard flags
+	origin  origin
+	checked bool // its scripts have passed under the standard flags
 }
+
+// origin says where a transaction comes from, and so what has been settled.
+type origin uint8
+
+const (
+	fresh     origin = iota // handed in
+	fromBlock               // of a block that was disconnected: fees and replacement do not matter
+	kept                    // it was in the pool before: neither do the limits of chains
+)
 
 // judge checks all that checkAlone does not, given the coins that are spent.
 func (p *Pool) judge(a arrival, coins []*consensus.Coin) (*candidate, error) {
@@ -115,7 +124,7 @@ func (p *Pool) judge(a arrival, coins []*consensus.Coin) (*candidate, error) {
 		return nil, err
 	}
 	conflicts := p.conflicts(tx)
-	if a.returning && len(conflicts) > 0 {
+	if a.origin != fresh && len(conflicts) > 0 {
 		return nil, policy(InsufficientFee, "conflicts with %s", conflicts[0].entry.TxID)
 	}
 	if slices.Contains(coins, nil) {
@@ -141,22 +150,13 @@ func (p *Pool) judge(a arrival, coins []*consensus.Coin) (*candidate, error) {
 		return nil, policy(TooManySigops, "%d", sigOps)
 	}
 	c := &candidate{entry: NewEntry(tx, fee, sigOps, a.time, a.height)}
-	if !a.returning {
+	if a.origin == fresh {
 		if err := p.checkFee(c.entry, a.time); err != nil {
 			return nil, err
 		}
 	}
-	ancestors, err := p.checkLimits(c.entry, conflicts)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range conflicts {
-		if _, both := ancestors[n]; both {
-			return nil, &consensus.Error{Kind: SpendsConflictingTx, Debug: fmt.Sprintf("%s spends conflicting transaction %s", c.entry.TxID, n.entry.TxID)}
-		}
-	}
-	if len(conflicts) > 0 {
-		if c.replaced, err = p.checkReplacement(c.entry, conflicts); err != nil {
+	if a.origin != kept {
+		if c.replaced, err = p.checkRelatives(c.entry, conflicts); err != nil {
 			return nil, err
 		}
 	}
@@ -166,6 +166,21 @@ func (p *Pool) judge(a arrival, coins []*consensus.Coin) (*candidate, error) {
 		}
 	}
 	return c, nil
+}
+
+// checkRelatives judges a transaction by its ancestors in the pool and by those
+// that it conflicts with, and returns what it replaces.
+func (p *Pool) checkRelatives(e *Entry, conflicts []*node) ([]*node, error) {
+	ancestors, err := p.checkLimits(e, conflicts)
+	if err != nil || len(conflicts) == 0 {
+		return nil, err
+	}
+	for _, n := range conflicts {
+		if _, both := ancestors[n]; both {
+			return nil, &consensus.Error{Kind: SpendsConflictingTx, Debug: fmt.Sprintf("%s spends conflicting transaction %s", e.TxID, n.entry.TxID)}
+		}
+	}
+	return p.checkReplacement(e, conflicts)
 }
 
 // checkNew refuses what the pool has already.
@@ -194,7 +209,7 @@ func (p *Pool) conflicts(tx *wire.MsgTx) []*node {
 // missing is the refusal of a transaction whose inputs are not all there. That
 // is so for one that a block has confirmed, too.
 func (p *Pool) missing(a arrival) error {
-	if !a.returning {
+	if a.origin == fresh {
 		txid := a.tx.TxHash()
 		ops := make([]wire.OutPoint, len(a.tx.TxOut))
 		for i := range ops {

@@ -97,7 +97,7 @@ func (p *Pool) waiting() []arrival {
 	entries := p.graph.entries()
 	list := make([]arrival, len(entries))
 	for i, e := range entries {
-		list[i] = arrival{tx: e.Tx, time: e.Time, height: e.Height, returning: true, checked: true}
+		list[i] = arrival{tx: e.Tx, time: e.Time, height: e.Height, origin: kept, checked: true}
 	}
 	return list
 }
@@ -248,7 +248,7 @@ func (p *Pool) returning(r *returned, tip *chain.Entry) []arrival {
 	var list []arrival
 	for _, b := range slices.Backward(r.blocks) {
 		for _, tx := range b.txs {
-			list = append(list, arrival{tx: tx, time: now, height: tip.Height, returning: true})
+			list = append(list, arrival{tx: tx, time: now, height: tip.Height, origin: fromBlock})
 		}
 	}
 	return list

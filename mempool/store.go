@@ -52,11 +52,11 @@ func decodeRecord(b []byte) (arrival, error) {
 		return arrival{}, err
 	}
 	return arrival{
-		tx:        tx,
-		time:      time.Unix(int64(binary.LittleEndian.Uint64(b[1:])), 0),
-		height:    int32(binary.LittleEndian.Uint32(b[9:])),
-		returning: true,
-		checked:   consensus.Flags(binary.LittleEndian.Uint32(b[13:])) == consensus.StandardFlags,
+		tx:      tx,
+		time:    time.Unix(int64(binary.LittleEndian.Uint64(b[1:])), 0),
+		height:  int32(binary.LittleEndian.Uint32(b[9:])),
+		origin:  kept,
+		checked: consensus.Flags(binary.LittleEndian.Uint32(b[13:])) == consensus.StandardFlags,
 	}, nil
 }
 
