@@ -184,6 +184,11 @@ func (i *Info) missing(why error) error {
 // file itself last. Predecessors are looked for beside the file, by their name
 // first and then by their tip, so that renamed ones are found.
 func Chain(file string, p *network.Params) ([]Info, error) {
+	return chainFrom(file, p, func(Info) bool { return false })
+}
+
+// chainFrom is Chain, but it ends before the backups of which enough is known.
+func chainFrom(file string, p *network.Params, enough func(Info) bool) ([]Info, error) {
 	info, err := ReadInfo(file)
 	if err != nil {
 		return nil, err
@@ -198,6 +203,9 @@ func Chain(file string, p *network.Params) ([]Info, error) {
 		named, why := ReadInfo(filepath.Join(dir, at.Previous.File))
 		if before, ok := at.pick([]Info{named}); ok {
 			row = append(row, before)
+			if at.ForkHeight == before.Height && enough(before) {
+				break
+			}
 			continue
 		}
 		if others == nil {

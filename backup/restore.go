@@ -23,50 +23,33 @@ var ErrOtherChain = errors.New("the chain here is another one")
 // Progress is told how many of how many blocks are done.
 type Progress func(done, total int64)
 
-// Verify reads a backup and those that it continues, all of them in full, and
-// checks that they restore the chain up to its tip: checksums, each block by
-// itself, their links, the chain's work. It returns the last of them. Whether
-// the transactions are valid shows when they are restored.
-func Verify(ctx context.Context, p *network.Params, file string, progress Progress) (Info, error) {
-	files, err := Chain(file, p)
-	if err != nil {
-		return Info{}, err
-	}
-	if err := verify(ctx, p, files, progress, func(Block) error { return nil }); err != nil {
-		return Info{}, err
-	}
-	return files[len(files)-1], nil
-}
-
-// verify is Verify for files whose row is known. It calls each for the blocks
-// from 1 to the tip.
-func verify(ctx context.Context, p *network.Params, files []Info, progress Progress, each func(Block) error) error {
+// verify reads files that continue each other in full, and checks that they
+// restore the chain up to the tip of the last one: checksums, each block by
+// itself, their links, the chain's work. It begins on a block with the work up to
+// it, and calls each for the blocks from there on. Whether the transactions are
+// valid shows when they are restored.
+func verify(ctx context.Context, p *network.Params, files []Info, start point, progress Progress, each func(Block) error) error {
 	target := files[len(files)-1]
-	work := pow.Work(p.Genesis.Header.Bits)
-	err := walk(ctx, files, func(name string, b Block) error {
+	work := start.work
+	return walk(ctx, files, start.hash, func(file Info, b Block) error {
 		if err := consensus.CheckBlock(p, b.Msg); err != nil {
-			return about(name, fmt.Errorf("%w: block %d: %w", ErrDamaged, b.Height, err))
+			return about(file.File, fmt.Errorf("%w: block %d: %w", ErrDamaged, b.Height, err))
 		}
 		work.Add(work, pow.Work(b.Msg.Header.Bits))
+		if b.Height == file.Height && formatWork(work) != file.ChainWork {
+			return about(file.File, fmt.Errorf("%w: the work of its blocks is not what it says", ErrDamaged))
+		}
 		if progress != nil {
 			progress(int64(b.Height), int64(target.Height))
 		}
 		return each(b)
 	})
-	if err != nil {
-		return err
-	}
-	if formatWork(work) != target.ChainWork {
-		return about(target.File, fmt.Errorf("%w: the work of its blocks is not what it says", ErrDamaged))
-	}
-	return nil
 }
 
 // walk reads files that continue each other, all of them to their ends, and
-// calls each for the blocks from 1 to the tip of the last one. Blocks that a
-// later file replaces are read and left out.
-func walk(ctx context.Context, files []Info, each func(name string, b Block) error) error {
-	last := files[0].Genesis
+// calls each for the blocks after last up to the tip of the last file. Blocks
+// that a later file replaces are read and left out.
+func walk(ctx context.Context, files []Info, last chainhash.Hash, each func(file Info, b Block) error) error {
 	for i, info := range files {
 		limit := info.Height
 		if i < len(files)-1 {
@@ -82,7 +65,7 @@ func walk(ctx context.Context, files []Info, each func(name string, b Block) err
 
 // walkFile reads one file that begins on block last and calls each for its
 // blocks up to a height. It returns the last of these.
-func walkFile(ctx context.Context, info Info, last chainhash.Hash, limit int32, each func(string, Block) error) (chainhash.Hash, error) {
+func walkFile(ctx context.Context, info Info, last chainhash.Hash, limit int32, each func(Info, Block) error) (chainhash.Hash, error) {
 	r, err := open(info.File)
 	if err != nil {
 		return last, err
@@ -108,7 +91,7 @@ func walkFile(ctx context.Context, info Info, last chainhash.Hash, limit int32, 
 		if b.Height > limit {
 			continue
 		}
-		if err := each(info.File, b); err != nil {
+		if err := each(info, b); err != nil {
 			return last, err
 		}
 		last = b.Hash
@@ -144,7 +127,7 @@ func Restore(ctx context.Context, p *network.Params, to Target, file string, now
 	done := Restored{Files: len(files), Blocks: int(target.Height)}
 	start := to.Tip()
 	same := start.Height == 0
-	if err := verify(ctx, p, files, nil, func(b Block) error {
+	if err := verify(ctx, p, files, genesisOf(p), nil, func(b Block) error {
 		same = same || b.Height == start.Height && b.Hash == start.Hash
 		return nil
 	}); err != nil {
@@ -177,13 +160,16 @@ func feed(ctx context.Context, to Target, files []Info, tip *chain.Entry, now fu
 		if g.Tip() != tip {
 			return fmt.Errorf("%w: it has moved on to block %d meanwhile", ErrOtherChain, g.Tip().Height)
 		}
-		refused = walk(ctx, files, func(name string, b Block) error {
+		refused = walk(ctx, files, files[0].Genesis, func(file Info, b Block) error {
 			if b.Height <= tip.Height {
 				return nil
 			}
 			result, err := g.Accept(b.Msg, now())
+			if _, ok := errors.AsType[*consensus.Error](err); ok {
+				return fmt.Errorf("%s: block %d, %s, was refused: %w", file.Name(), b.Height, b.Hash, err)
+			}
 			if err != nil {
-				return fmt.Errorf("%s: block %d, %s, was refused: %w", filepath.Base(name), b.Height, b.Hash, err)
+				return err
 			}
 			if !result.Known {
 				done.Accepted++

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/btcsuite/btcd/wire/v2"
@@ -38,9 +37,10 @@ func backedUp(t *testing.T) *fixture {
 
 func TestAnyChangedByteIsFound(t *testing.T) {
 	f := newFixture(t)
-	f.mine(4, "")
-	f.wrote(2, "chain_backup_2.json", "chain_backup_4.json")
-	for _, name := range []string{"chain_backup_2.json", "chain_backup_4.json"} {
+	f.mine(3, "")
+	f.wrote(2, "chain_backup_2.json")
+	f.wrote(3, "chain_backup_3.json")
+	for _, name := range []string{"chain_backup_2.json", "chain_backup_3.json"} {
 		data, err := os.ReadFile(f.file(name))
 		if err != nil {
 			t.Fatal(err)
@@ -58,7 +58,7 @@ func TestAnyChangedByteIsFound(t *testing.T) {
 				t.Fatalf("%s: a change of byte %d (%q) is not found", name, i, data[max(0, i-20):i+1])
 			}
 		}
-		for n := range data {
+		for n := 0; n < len(data); n += 1 + n%7 {
 			write(data[:n])
 			err := f.verify(name)
 			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotBackup) {
@@ -156,9 +156,6 @@ func TestForgedFiles(t *testing.T) {
 			h, blocks := headerFor(f.chain, 3)
 			if test.header != nil {
 				test.header(&h)
-				if h.Blocks == 3 && h.Height-h.FirstHeight == 3 { // "heights" alone
-					h.Blocks = 3
-				}
 			}
 			if test.blocks != nil {
 				blocks = test.blocks(blocks)
@@ -253,7 +250,7 @@ func TestPathTricks(t *testing.T) {
 	says(t, replace(func(file string) error { return os.Symlink(outside, file) }), platform.ErrNotRegular)
 	says(t, replace(func(file string) error { return os.Symlink("/dev/zero", file) }), platform.ErrNotRegular)
 	says(t, replace(func(file string) error { return os.Mkdir(file, 0o700) }), platform.ErrNotRegular)
-	says(t, replace(func(file string) error { return syscall.Mkfifo(file, 0o600) }), platform.ErrNotRegular)
+	says(t, replace(func(file string) error { return makeFIFO(file) }), platform.ErrNotRegular)
 	says(t, f.verify("chain_backup_99.json"), fs.ErrNotExist)
 
 	// Names inside a file.

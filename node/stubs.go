@@ -44,22 +44,3 @@ func (h *Host) payeeScript(ctx context.Context, to string) (script []byte, label
 func (h *Host) fanOut(ctx context.Context, coins []consensus.SpentCoin) ([]*wire.MsgTx, error) {
 	return nil, nil
 }
-
-// jobs.go: newJobs starts nothing; Run ends when all jobs have ended after ctx.
-type jobs struct{}
-
-func newJobs(h *Host) *jobs                   { return &jobs{} }
-func (j *jobs) Run(ctx context.Context) error { <-ctx.Done(); return nil }
-func (h *Host) registerJobs(s *rpc.Server)    {}
-
-// backups.go: newBackups starts nothing; Run writes a backup every BackupEvery blocks.
-type backups struct{}
-
-func newBackups(h *Host) (*backups, error)       { return &backups{}, nil }
-func (b *backups) Run(ctx context.Context) error { <-ctx.Done(); return nil }
-
-// status is what lode_status shows: the folder, and why the last one failed.
-func (b *backups) status() (dir, problem string) { return "", "" }
-
-// settingsChanged tells Run that h.settings.get() has new values. It does not block.
-func (b *backups) settingsChanged() {}

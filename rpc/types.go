@@ -227,7 +227,7 @@ type ExportResult struct {
 
 // VerifyResult is the Result of a verify job.
 type VerifyResult struct {
-	Blocks    int    `json:"blocks"` // checked, genesis not counted
+	Blocks    int    `json:"blocks"` // checked, genesis included
 	Height    int32  `json:"height"`
 	BestBlock string `json:"best_block"`
 }
