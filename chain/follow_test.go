@@ -18,7 +18,6 @@ type diary struct {
 	at    chainhash.Hash
 	lines []string
 	fail  error
-	coins memoryView
 }
 
 func (d *diary) Position() (chainhash.Hash, error) { return d.at, nil }

@@ -136,6 +136,20 @@ func TestVerifyFindsDamage(t *testing.T) {
 		}
 	}
 	s, _ := setUp()
+	c, counter := s.disk.config(), new(countingExecutor)
+	c.Exec = counter
+	if err := s.m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.m = m
+	defer m.Close()
+	if err := m.Verify(t.Context(), nil); err != nil || counter.checks != 1 {
+		t.Errorf("%v, %d scripts were run", err, counter.checks)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := s.m.Verify(ctx, nil); !errors.Is(err, context.Canceled) {
