@@ -2,12 +2,13 @@ package consensus
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // an opcode
+	"crypto/sha1"
 	"crypto/sha256"
 	"slices"
 
 	"github.com/btcsuite/btcd/txscript/v2"
-	"golang.org/x/crypto/ripemd160" //nolint:staticcheck // an opcode
+	//lint:ignore SA1019 Bitcoin's scripts hash with it.
+	"golang.org/x/crypto/ripemd160"
 )
 
 // needs is how many items each opcode that moves items wants on the stack.
@@ -229,7 +230,7 @@ func (m *machine) hash(op byte) scriptError {
 	case txscript.OP_RIPEMD160:
 		m.push(ripemd(item))
 	case txscript.OP_SHA1:
-		h := sha1.Sum(item) //nolint:gosec // an opcode
+		h := sha1.Sum(item)
 		m.push(h[:])
 	case txscript.OP_SHA256:
 		h := sha256.Sum256(item)
