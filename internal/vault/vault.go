@@ -43,7 +43,7 @@ const (
 	checkText = "lode passphrase check"
 
 	// MaxWallets is the highest wallet number; policy.
-	MaxWallets = 1 << 24
+	MaxWallets = 1<<24 - 1
 )
 
 var secretsName = regexp.MustCompile(`^wallet-([1-9][0-9]*)\.secrets$`)
