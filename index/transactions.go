@@ -56,8 +56,13 @@ func Open(store kv.Store, m *chain.Manager) *Transactions {
 // CatchUp follows the chain to its tip of now.
 func (t *Transactions) CatchUp(ctx context.Context) error { return t.tail.CatchUp(ctx) }
 
-// Run follows the chain until ctx ends.
-func (t *Transactions) Run(ctx context.Context) error { return t.tail.Run(ctx) }
+// Run follows the chain until ctx ends, and then returns nil.
+func (t *Transactions) Run(ctx context.Context) error {
+	if err := t.tail.Run(ctx); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
 
 // Find returns where a transaction stands in the best chain of now; false when
 // it is not there.

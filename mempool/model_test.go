@@ -19,6 +19,9 @@ type model struct {
 	*lab
 	pool []*wire.MsgTx // parents first
 	next int64         // makes transactions differ
+
+	walked *chain.Entry // the tip that coins belongs to
+	coins  map[wire.OutPoint]utxo
 }
 
 // utxo is a coin of the best chain.
@@ -30,6 +33,9 @@ type utxo struct {
 
 // utxos walks the whole chain.
 func (m *model) utxos() map[wire.OutPoint]utxo {
+	if m.walked == m.chain.Tip() {
+		return m.coins
+	}
 	set := map[wire.OutPoint]utxo{}
 	for height := int32(1); height <= m.chain.Tip().Height; height++ {
 		b, err := m.chain.Block(m.chain.ByHeight(height).Hash)
@@ -47,6 +53,7 @@ func (m *model) utxos() map[wire.OutPoint]utxo {
 			}
 		}
 	}
+	m.walked, m.coins = m.chain.Tip(), set
 	return set
 }
 

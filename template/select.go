@@ -132,6 +132,9 @@ func (s *selection) possible(group []int) bool {
 // before children. An ancestor that did not fit by itself is among them: as a
 // part of this package it does not fit either.
 func (s *selection) packageOf(i int) []int {
+	if len(s.items[i].parents) == 0 {
+		return []int{i}
+	}
 	seen := map[int]bool{i: true}
 	group := []int{i}
 	for k := 0; k < len(group); k++ {
@@ -155,6 +158,9 @@ func (s *selection) take(i int) {
 	s.chosen = append(s.chosen, it.entry)
 	if it.place >= 0 {
 		heap.Remove(&s.queue, it.place)
+	}
+	if len(it.children) == 0 {
+		return
 	}
 	seen := map[int]bool{}
 	todo := slices.Clone(it.children)
