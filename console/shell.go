@@ -70,10 +70,10 @@ func (sh *Shell) Script(ctx context.Context, in io.Reader) error {
 	return nil
 }
 
-// Interact reads commands at the prompt until one of them returns ErrLeave,
-// the input ends, or Ctrl-C is pressed twice in a row. A first Ctrl-C empties
-// the line; while a command runs it ends that command through ctx, which run
-// is given by withInterrupt.
+// Interact reads commands at the prompt until one of them returns ErrLeave, the
+// input ends (nil), or Ctrl-C is pressed twice in a row (ErrCancelled). The first
+// Ctrl-C empties the line. While a command runs, Ctrl-C ends that command: each
+// gets a context from withInterrupt, whose second result gives the signal back.
 func (sh *Shell) Interact(ctx context.Context, withInterrupt func(context.Context) (context.Context, func())) error {
 	in, ok := sh.Screen.In.(*os.File)
 	if !ok {
