@@ -53,7 +53,7 @@ type lab struct {
 	t       testing.TB
 	params  *network.Params
 	chain   *chain.Manager
-	store   *kv.Faulty
+	store   kv.Store
 	checked *chain.CheckCache
 	policy  Policy
 	pool    *Pool
@@ -63,14 +63,19 @@ type lab struct {
 
 func newLab(t testing.TB, policy Policy) *lab {
 	t.Helper()
+	return newLabOn(t, policy, kv.NewMemory(), blockfile.NewMemFS())
+}
+
+// newLabOn opens what a store and block files hold.
+func newLabOn(t testing.TB, policy Policy, store kv.Store, files blockfile.FS) *lab {
+	t.Helper()
 	l := &lab{
-		t: t, params: fastRules(), policy: policy,
-		store:   kv.NewFaulty(kv.NewMemory(), 0, false),
+		t: t, params: fastRules(), policy: policy, store: store,
 		checked: chain.NewCheckCache(1000),
 		now:     time.Unix(1_700_000_000, 0),
 	}
 	var err error
-	l.chain, err = chain.Open(chain.Config{Params: l.params, Store: l.store.Store, Exec: par.New(), Checked: l.checked, FS: blockfile.NewMemFS()})
+	l.chain, err = chain.Open(chain.Config{Params: l.params, Store: store, Exec: par.New(), Checked: l.checked, FS: files})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,8 +167,9 @@ func pay(fee int64, n int, from ...coin) *wire.MsgTx {
 // outputs are the coins that a transaction makes.
 func outputs(tx *wire.MsgTx) []coin {
 	var coins []coin
+	txid := tx.TxHash()
 	for i, out := range tx.TxOut {
-		coins = append(coins, coin{wire.OutPoint{Hash: tx.TxHash(), Index: uint32(i)}, out.Value})
+		coins = append(coins, coin{wire.OutPoint{Hash: txid, Index: uint32(i)}, out.Value})
 	}
 	return coins
 }

@@ -1,6 +1,7 @@
 package mempool
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -290,6 +291,13 @@ func (m *model) confirmable(rt *rapid.T, list []*wire.MsgTx) []*wire.MsgTx {
 		}
 	}
 	return part
+}
+
+// Fewer runs than rapid's 100 by default; -rapid.checks asks for more.
+func init() {
+	if err := flag.Set("rapid.checks", "25"); err != nil {
+		panic(err)
+	}
 }
 
 func TestPoolEqualsModel(t *testing.T) {

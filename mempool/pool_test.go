@@ -391,7 +391,7 @@ func TestStoreFailure(t *testing.T) {
 	l.accept(old, child)
 	before := l.pool.Snapshot()
 
-	faulty := kv.NewFaulty(l.store.Store, 1, false)
+	faulty := kv.NewFaulty(l.store, 1, false)
 	l.pool.config.Store = faulty
 	_, err := l.pool.Accept(pay(50_000, 1, coins[0]), l.now)
 	if consensus.SortOf(err) != consensus.Local || !errors.Is(err, kv.ErrInjected) {
