@@ -479,3 +479,30 @@ func BenchmarkGenerate1000(b *testing.B) {
 	}
 	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "blocks/s")
 }
+
+// BenchmarkAccept measures one transaction into the mempool, durable at return.
+func BenchmarkAccept(b *testing.B) {
+	h := newMiningHost(b, fastRegtest())
+	const fan = 2_000
+	coinbases := h.mine(60)
+	h.mine(3)
+	var txs []*wire.MsgTx
+	for _, coinbase := range coinbases {
+		wide := spend(coinbase, 0)
+		wide.TxOut = nil
+		for range fan {
+			wide.TxOut = append(wide.TxOut, &wire.TxOut{Value: coinbase.TxOut[0].Value/fan - 100, PkScript: anyoneScript})
+		}
+		h.accept(wide)
+		txid := wide.TxHash()
+		for i, out := range wide.TxOut {
+			txs = append(txs, &wire.MsgTx{Version: 2, TxOut: []*wire.TxOut{{Value: out.Value - 1000, PkScript: anyoneScript}}, TxIn: []*wire.TxIn{{
+				PreviousOutPoint: wire.OutPoint{Hash: txid, Index: uint32(i)}, Sequence: wire.MaxTxInSequenceNum, Witness: wire.TxWitness{{txscript.OP_TRUE}},
+			}}})
+		}
+		h.mine(1)
+	}
+	for i := 0; b.Loop() && i < len(txs); i++ {
+		h.accept(txs[i])
+	}
+}
