@@ -215,6 +215,7 @@ func (n *Node) follow(ctx context.Context, l *link) error {
 func (n *Node) Close() error {
 	n.fail(errors.New("this process has left the chain"))
 	n.switching <- struct{}{} // wait for whoever looks for a host; nobody does again
+	defer func() { <-n.switching }()
 	n.client.Close()
 	n.mu.Lock()
 	l := n.link
