@@ -52,7 +52,7 @@ func NewEntry(tx *wire.MsgTx, fee, sigOpCost int64, now time.Time, height int32)
 		Time:      time.Unix(now.Unix(), 0),
 		Height:    height,
 	}
-	e.VSize = (max(e.Weight, sigOpCost*bytesPerSigOp) + witnessScale - 1) / witnessScale
+	e.VSize = (max(e.Weight, sigOpCost*bytesPerSigOp) + consensus.WitnessScale - 1) / consensus.WitnessScale
 	e.Ancestors.add(e)
 	e.Descendants.add(e)
 	return e

@@ -22,7 +22,6 @@ const (
 	maxBareMultisigKeys   = 3       // in IsStandard
 	maxScriptElement      = 520     // MAX_SCRIPT_ELEMENT_SIZE (consensus)
 	bytesPerSigOp         = 20      // DEFAULT_BYTES_PER_SIGOP
-	witnessScale          = 4       // WITNESS_SCALE_FACTOR (consensus)
 	annexTag              = 0x50    // ANNEX_TAG (BIP341)
 	tapscriptLeaf         = 0xc0    // TAPROOT_LEAF_TAPSCRIPT
 	taprootLeafMask       = 0xfe    // TAPROOT_LEAF_MASK

@@ -33,7 +33,7 @@ func (h *Host) fund(ctx context.Context) error {
 		if height := g.Tip().Height; height != 0 {
 			return rpc.Errorf(rpc.CodeMisc, "the chain is at height %d; only an empty one is funded", height)
 		}
-		return h.mineFunds(ctx, g, script)
+		return h.mineFunds(g, script, func(coins []consensus.SpentCoin) ([]*wire.MsgTx, error) { return h.fanOut(ctx, coins) })
 	})
 	if err != nil {
 		return err
@@ -41,7 +41,9 @@ func (h *Host) fund(ctx context.Context) error {
 	return h.awaitFollowers(context.WithoutCancel(ctx))
 }
 
-func (h *Host) mineFunds(ctx context.Context, g *chain.Group, script []byte) error {
+// mineFunds mines the blocks inside a group. fanOut makes transactions of the coins
+// that have matured.
+func (h *Host) mineFunds(g *chain.Group, script []byte, fanOut func([]consensus.SpentCoin) ([]*wire.MsgTx, error)) error {
 	tries := int64(-1)
 	var coins []consensus.SpentCoin
 	for range fundBlocks {
@@ -54,7 +56,7 @@ func (h *Host) mineFunds(ctx context.Context, g *chain.Group, script []byte) err
 			coins = append(coins, rewardOf(t))
 		}
 	}
-	txs, err := h.fanOut(ctx, coins)
+	txs, err := fanOut(coins)
 	if err != nil {
 		return err
 	}

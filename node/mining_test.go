@@ -470,6 +470,42 @@ func TestFundOnlyWhereItMay(t *testing.T) {
 	}
 }
 
+// TestFunds mines the demonstration's blocks for coins that anybody can spend.
+func TestFunds(t *testing.T) {
+	h := newMiningHost(t, network.Regtest())
+	fund := func(fanOut func(coins []consensus.SpentCoin) ([]*wire.MsgTx, error)) error {
+		return h.chain.Group(t.Context(), func(g *chain.Group) error { return h.mineFunds(g, anyoneScript, fanOut) })
+	}
+	failed := errors.New("no keys")
+	if err := fund(func([]consensus.SpentCoin) ([]*wire.MsgTx, error) { return nil, failed }); !errors.Is(err, failed) || h.chain.Tip().Height != 0 {
+		t.Fatalf("fund: %v, height %d: nothing was to stay", err, h.chain.Tip().Height)
+	}
+
+	// One wide transaction for each coin: together just within one block.
+	const outputs = 2_080 // of 172 weight units
+	var txs []*wire.MsgTx
+	err := fund(func(coins []consensus.SpentCoin) ([]*wire.MsgTx, error) {
+		for _, c := range coins {
+			if depth := 111 - c.Coin.Height; depth < 100 || !c.Coin.Coinbase || c.Coin.Value != 50e8 {
+				t.Errorf("coin of height %d is not mature", c.Coin.Height)
+			}
+			tx := &wire.MsgTx{Version: 2, TxIn: []*wire.TxIn{{PreviousOutPoint: c.OutPoint, Sequence: wire.MaxTxInSequenceNum, Witness: wire.TxWitness{{txscript.OP_TRUE}}}}}
+			for range outputs {
+				tx.TxOut = append(tx.TxOut, &wire.TxOut{Value: 1e6, PkScript: anyoneScript})
+			}
+			txs = append(txs, tx)
+		}
+		return txs, nil
+	})
+	tip := h.chain.Tip()
+	if err != nil || len(txs) != 11 || tip.Height != 111 || tip.TxCount() != 12 {
+		t.Errorf("fund: %v; %d coins, height %d, %d transactions in the last block", err, len(txs), tip.Height, tip.TxCount())
+	}
+	if err := h.fund(t.Context()); err == nil {
+		t.Error("funded twice")
+	}
+}
+
 func BenchmarkGenerate1000(b *testing.B) {
 	h := newMiningHost(b, network.Regtest())
 	for b.Loop() {
