@@ -36,8 +36,7 @@ func CheckBlockIDs(p *network.Params, b *wire.MsgBlock, txids []chainhash.Hash) 
 // checkBody checks the sizes and transactions of a block whose merkle root is
 // right.
 func checkBody(b *wire.MsgBlock, txids []chainhash.Hash) error {
-	n := len(b.Transactions)
-	if n == 0 || n*WitnessScale > MaxBlockWeight || b.SerializeSizeStripped()*WitnessScale > MaxBlockWeight {
+	if len(b.Transactions) == 0 || b.SerializeSizeStripped()*WitnessScale > MaxBlockWeight {
 		return refuse(BadBlkLength, "size limits failed")
 	}
 	if !IsCoinbase(b.Transactions[0]) {

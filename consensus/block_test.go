@@ -246,6 +246,26 @@ func TestSixtyFourBytes(t *testing.T) {
 	}
 }
 
+// TestLockTimeCutoff locks a transaction until a time between the median and
+// the block's own: before BIP113 the latter counted.
+func TestLockTimeCutoff(t *testing.T) {
+	n, ripe := ripeNode(t)
+	tx := spendOne(ripe[0], 1)
+	tx.TxIn[0].Sequence = 0
+	tx.LockTime = uint32(n.tip.medianTime())
+	d := newDraft(n, tx)
+	wantKind(t, d.seal().check(), BadTxnsNonFinal)
+	n.params.CSVHeight = 1 << 30
+	if err := d.check(); err != nil {
+		t.Errorf("before BIP113: %v", err)
+	}
+	n.params.CSVHeight = 1
+	tx.LockTime--
+	if err := d.seal().check(); err != nil {
+		t.Errorf("median time above the lock time: %v", err)
+	}
+}
+
 // TestCoinbaseHeight compares with what Core pushes.
 func TestCoinbaseHeight(t *testing.T) {
 	for height, want := range map[int32][]byte{

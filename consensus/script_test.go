@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"testing"
 
@@ -181,5 +182,54 @@ func TestGuessLegacy(t *testing.T) {
 	}
 	if _, err := DecodeTx(append(EncodeTx(tx), 0)); !errors.Is(err, ErrDecode) {
 		t.Errorf("a byte too many: %v", err)
+	}
+}
+
+// TestWitnessPrograms spends programs of all versions with an empty witness,
+// native and wrapped in P2SH.
+func TestWitnessPrograms(t *testing.T) {
+	program := func(version byte, size int) []byte {
+		return append([]byte{version, byte(size)}, bytes.Repeat([]byte{7}, size)...)
+	}
+	anchor := []byte{txscript.OP_1, 2, 0x4e, 0x73}
+	tests := []struct {
+		name                string
+		script              []byte
+		consensus, standard scriptError
+		wrapped, wrappedStd scriptError
+	}{
+		{"v0, 20", program(0, 20), errWitnessMismatch, errWitnessMismatch, errWitnessMismatch, errWitnessMismatch},
+		{"v0, 32", program(0, 32), errWitnessEmpty, errWitnessEmpty, errWitnessEmpty, errWitnessEmpty},
+		{"v0, 31", program(0, 31), errWitnessWrongLength, errWitnessWrongLength, errWitnessWrongLength, errWitnessWrongLength},
+		{"v1, 32", program(txscript.OP_1, 32), errWitnessEmpty, errWitnessEmpty, scriptOK, errDiscourageWitness},
+		{"v1, 33", program(txscript.OP_1, 33), scriptOK, errDiscourageWitness, scriptOK, errDiscourageWitness},
+		{"anchor", anchor, scriptOK, scriptOK, scriptOK, errDiscourageWitness},
+		{"v2, 32", program(txscript.OP_2, 32), scriptOK, errDiscourageWitness, scriptOK, errDiscourageWitness},
+		{"v16, 40", program(txscript.OP_16, 40), scriptOK, errDiscourageWitness, scriptOK, errDiscourageWitness},
+		{"v1, 41: no program", program(txscript.OP_1, 41), scriptOK, errCleanStack, scriptOK, errCleanStack},
+		{"v1, 1: no program", program(txscript.OP_1, 1), scriptOK, errMinimalData, scriptOK, errMinimalData},
+	}
+	for _, test := range tests {
+		native := spendOne(wire.OutPoint{}, 1)
+		nested := spendOne(wire.OutPoint{}, 1)
+		nested.TxIn[0].SignatureScript = appendPush(nil, test.script)
+		hash := sha256.Sum256(test.script)
+		lock := append(append([]byte{txscript.OP_HASH160, txscript.OP_DATA_20}, ripemd(hash[:])...), txscript.OP_EQUAL)
+		for _, run := range []struct {
+			what  string
+			tx    *wire.MsgTx
+			lock  []byte
+			flags Flags
+			want  scriptError
+		}{
+			{"native", native, test.script, MandatoryFlags, test.consensus},
+			{"native, policy", native, test.script, StandardFlags, test.standard},
+			{"wrapped", nested, lock, MandatoryFlags, test.wrapped},
+			{"wrapped, policy", nested, lock, StandardFlags, test.wrappedStd},
+		} {
+			if got := runInput(run.tx, 0, []*Coin{{Script: run.lock}}, run.flags); got != run.want {
+				t.Errorf("%s, %s: %q, want %q", test.name, run.what, got, run.want)
+			}
+		}
 	}
 }
