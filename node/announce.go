@@ -10,6 +10,7 @@ import (
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/chain"
 	"github.com/lode-chain/lode/consensus"
+	"github.com/lode-chain/lode/mempool"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -70,6 +71,15 @@ func (a *announcer) connected(s chain.Step) {
 			Text: fmt.Sprintf("halving: from block %d on a block's subsidy is %s", height+1, consensus.Amount(now)),
 		})
 	}
+}
+
+// announceTx publishes that the mempool has taken a transaction.
+func (h *Host) announceTx(e *mempool.Entry) {
+	hash := e.TxID.String()
+	h.events.Publish(rpc.Event{
+		Kind: "tx", Hash: hash,
+		Text: fmt.Sprintf("transaction %s: %d vB, fee %s", short(hash), e.VSize, consensus.Amount(e.Fee)),
+	})
 }
 
 // payee names who a script pays: a wallet, else an address.

@@ -121,7 +121,9 @@ func (h *Host) openAll(ctx context.Context) error {
 	if h.settings, err = openSettings(h.dir); err != nil {
 		return err
 	}
-	if _, err := h.settings.change(h.config.Settings); err != nil {
+	asked := h.config.Settings
+	asked.DefaultWallet = "" // whether there is one of that name is known only in the end
+	if _, err := h.settings.change(asked); err != nil {
 		return err
 	}
 	if err := h.listen(); err != nil {
@@ -248,7 +250,10 @@ func (h *Host) openWorkers() (err error) {
 	}
 	h.jobs = newJobs(h)
 	h.mining = newMining(h)
-	return nil
+	if name := h.config.Settings.DefaultWallet; name != "" {
+		_, err = h.changeSettings(rpc.Settings{DefaultWallet: name})
+	}
+	return err
 }
 
 // run starts the parts' own work and answers calls from now on.

@@ -158,7 +158,11 @@ func (n *Node) join(ctx context.Context, info hostInfo) (*link, whyNot) {
 	case errors.As(err, &e) && e.Code == rpc.CodeInWarmup:
 		return nil, whyNot{" (starting: " + e.Message + ")", true}
 	case state == platform.Stopped:
-		return nil, whyNot{text: fmt.Sprintf(" (stopped; kill -CONT %d lets it go on)", info.PID)}
+		return nil, whyNot{text: stoppedText(info.PID)}
 	}
 	return nil, whyNot{text: " (does not answer)"}
+}
+
+func stoppedText(pid int) string {
+	return fmt.Sprintf(" (stopped; kill -CONT %d lets it go on)", pid)
 }

@@ -375,9 +375,11 @@ func (h *Host) sendRawTransaction(ctx context.Context, r *rpc.Request) (any, err
 			return nil, errMaxFee
 		}
 	}
-	if _, err := h.pool.Accept(tx, h.now()); err != nil {
+	e, err := h.pool.Accept(tx, h.now())
+	if err != nil {
 		return nil, refusal(err)
 	}
+	h.announceTx(e)
 	return txid.String(), nil
 }
 

@@ -194,9 +194,7 @@ func (n *Node) follow(ctx context.Context, l *link) error {
 	}
 	var since *uint64
 	for {
-		events, err := l.client.Events(ctx, rpc.EventsRequest{
-			Since: since, Timeout: pollTimeout.Seconds(), PID: pid(), Command: n.config.Command, Mine: n.config.Mine,
-		})
+		events, err := n.poll(ctx, l, since)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -207,6 +205,31 @@ func (n *Node) follow(ctx context.Context, l *link) error {
 			return ErrStopped
 		}
 		since = &events.Next
+	}
+}
+
+// poll asks the host for events, by which it knows of this guest. While the
+// answer is out it tells Config.Waiting if the host's process is stopped: calls
+// wait then until it goes on.
+func (n *Node) poll(ctx context.Context, l *link, since *uint64) (events rpc.Events, err error) {
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		events, err = l.client.Events(ctx, rpc.EventsRequest{
+			Since: since, Timeout: pollTimeout.Seconds(), PID: pid(), Command: n.config.Command, Mine: n.config.Mine,
+		})
+	}()
+	look := time.NewTicker(sayEvery)
+	defer look.Stop()
+	for {
+		select {
+		case <-answered:
+			return events, err
+		case <-look.C:
+			if platform.ProcessState(l.info.PID) == platform.Stopped {
+				n.config.Waiting("waiting for " + l.info.String() + stoppedText(l.info.PID))
+			}
+		}
 	}
 }
 

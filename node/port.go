@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 
+	"github.com/lode-chain/lode/internal/platform"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -57,7 +57,7 @@ func (p *port) open(number int) {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(number)))
 	if err != nil {
 		p.note = fmt.Sprintf("port %d cannot be opened: %v", number, err)
-		if errors.Is(err, syscall.EADDRINUSE) {
+		if platform.AddressInUse(err) {
 			p.note = fmt.Sprintf("port %d is taken by another program; --rpc-port 0 takes any free one", number)
 		}
 		if p.listener != nil {

@@ -41,3 +41,6 @@ func ProcessState(pid int) State {
 	}
 	return Running
 }
+
+// AddressInUse says whether a listener failed because its port is taken.
+func AddressInUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }

@@ -1,6 +1,7 @@
 package platform
 
 import (
+	"errors"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -24,3 +25,6 @@ func ProcessState(pid int) State {
 	}
 	return Running
 }
+
+// AddressInUse says whether a listener failed because its port is taken.
+func AddressInUse(err error) bool { return errors.Is(err, windows.WSAEADDRINUSE) }
