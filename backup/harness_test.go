@@ -27,6 +27,9 @@ import (
 // far is a time at which no block of the tests is too new.
 var far = time.Unix(1<<32-1, 0)
 
+// checked are transactions whose scripts some test has run already.
+var checked = chain.NewCheckCache(1 << 16)
+
 func farNow() time.Time { return far }
 
 // fixture is a chain in memory with a keeper that writes to a real folder.
@@ -59,7 +62,7 @@ func (f *fixture) newKeeper() {
 func newChain(t testing.TB, p *network.Params) *chain.Manager {
 	t.Helper()
 	m, err := chain.Open(chain.Config{
-		Params: p, Store: kv.NewMemory(), Dir: "blocks", FS: blockfile.NewMemFS(), Exec: par.New(),
+		Params: p, Store: kv.NewMemory(), Dir: "blocks", FS: blockfile.NewMemFS(), Exec: par.New(), Checked: checked,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -73,6 +73,30 @@ type seen struct {
 // NewKeeper returns a keeper that has looked at nothing yet.
 func NewKeeper(c Config) *Keeper { return &Keeper{Config: c, bounds: defaultBounds} }
 
+// Mark is what a keeper hands to the next one, so that it need not look at a
+// folder in which nothing is due.
+type Mark struct {
+	File string         `json:"file"` // the last backup, absolute
+	Size int64          `json:"size"`
+	Done chainhash.Hash `json:"done"` // the block up to which nothing more was due
+}
+
+// Mark returns what this keeper has done; false if it cannot say.
+func (k *Keeper) Mark() (Mark, bool) {
+	if k.done == (chainhash.Hash{}) || k.last.File == "" {
+		return Mark{}, false
+	}
+	return Mark{k.last.File, k.last.Size, k.done}, true
+}
+
+// Resume makes a new keeper go on where another one was, if the last backup is
+// still there.
+func (k *Keeper) Resume(m Mark) {
+	if info, err := os.Lstat(m.File); err == nil && info.Mode().IsRegular() && info.Size() == m.Size {
+		k.dir, k.done = filepath.Dir(m.File), m.Done
+	}
+}
+
 // Due reports whether Update has to be called: whether backups may be due that
 // it has not written or found yet.
 func (k *Keeper) Due(dir string, every int32) bool {
@@ -95,6 +119,9 @@ func due(tip *chain.Entry, every int32) *chain.Entry {
 func (k *Keeper) Update(ctx context.Context, dir string, every int32, limit int, wrote func(Written)) error {
 	target := due(k.Chain.Tip(), every)
 	if target == nil {
+		return nil
+	}
+	if dir == k.dir && target.Hash == k.done {
 		return nil
 	}
 	if err := platform.MakeDir(dir); err != nil {
@@ -173,7 +200,7 @@ func (k *Keeper) look(dir string) error {
 	there := make(map[string]bool, len(entries))
 	for _, e := range entries {
 		if newfile.IsLeftOver(e, k.Now(), leftOverAge) {
-			os.Remove(filepath.Join(dir, e.Name()))
+			_ = os.Remove(filepath.Join(dir, e.Name())) // else next time
 			continue
 		}
 		if !fileName.MatchString(e.Name()) {

@@ -234,6 +234,33 @@ func TestRemovedFiles(t *testing.T) {
 	f.restores("chain_backup_35.json", f.chain.Tip())
 }
 
+func TestMark(t *testing.T) {
+	f := newFixture(t)
+	if _, ok := f.keeper.Mark(); ok {
+		t.Error("a new keeper has a mark")
+	}
+	f.mine(12, "")
+	f.wrote(5, "chain_backup_5.json", "chain_backup_10.json")
+	mark, ok := f.keeper.Mark()
+	if !ok || mark.File != f.file("chain_backup_10.json") || mark.Done != f.chain.ByHeight(10).Hash {
+		t.Errorf("mark %+v", mark)
+	}
+	resume := func() bool {
+		f.newKeeper()
+		f.keeper.Resume(mark)
+		return !f.keeper.Due(f.dir, 5)
+	}
+	if !resume() || !f.keeper.Due(f.dir, 6) || !f.keeper.Due(f.dir+"2", 5) {
+		t.Error("a keeper that goes on does not know what is due")
+	}
+	f.mine(3, "")
+	f.wrote(5, "chain_backup_15.json")
+	f.remove("chain_backup_10.json")
+	if resume() {
+		t.Error("the last file is gone, and nothing is due")
+	}
+}
+
 func TestForeignFilesInTheFolder(t *testing.T) {
 	f, other := newFixture(t), newFixture(t)
 	other.dir = f.dir
