@@ -39,8 +39,8 @@ type featureStep struct {
 // and expects Core's answer to each, Core's tip after each, and Core's coins at
 // the end.
 func TestCoresFeatureBlock(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs 25,000 signature operations")
+	if testing.Short() || raceDetector {
+		t.Skip("arithmetic of many signatures; TestCoresChainInOneGroup runs the same code side by side")
 	}
 	// The test was made with BIP34 from height 2 on.
 	p := network.Regtest()
