@@ -205,7 +205,7 @@ func (h *Host) getRawMempool(ctx context.Context, r *rpc.Request) (any, error) {
 	return struct {
 		TxIDs    any    `json:"txids"`
 		Sequence uint64 `json:"mempool_sequence"`
-	}{list, snapshot.Seq + 1}, nil // Core counts from 1
+	}{list, snapshot.Seq}, nil
 }
 
 // describeEntries lists txids, or with verbose an object by txid.
