@@ -131,7 +131,7 @@ func (p *program) chainVerifyCommand() *cobra.Command {
 				if p.json {
 					return p.printJSON(r)
 				}
-				p.screen.Printf("The chain is valid: %s checked after genesis, tip %s at height %d.\n",
+				p.screen.Printf("The chain is valid: %s checked, tip %s at height %d.\n",
 					console.Count(r.Blocks, "block"), r.BestBlock, r.Height)
 				return nil
 			})

@@ -72,7 +72,7 @@ func (p *program) explain(ctx context.Context, err error) string {
 	case errors.Is(err, node.ErrStopped):
 		return "the chain was stopped (lode stop)"
 	case errors.As(err, &refusal):
-		return explainRefusal(refusal)
+		return explainRefusal(refusal.Code, oneLine(err))
 	case errors.As(err, &unknown):
 		return oneLine(err) + "; it is not known whether it was done: look with lode status before you repeat it"
 	case errors.Is(err, context.DeadlineExceeded):
@@ -88,10 +88,9 @@ func (p *program) explain(ctx context.Context, err error) string {
 }
 
 // explainRefusal adds the next step to what the chain answered.
-func explainRefusal(e *rpc.Error) string {
-	text := oneLine(e)
+func explainRefusal(code rpc.Code, text string) string {
 	hint := ""
-	switch e.Code {
+	switch code {
 	case rpc.CodeUnlockNeeded:
 		hint = "give the passphrase with --passphrase-file F, or at lode up"
 	case rpc.CodePassphrase:

@@ -16,7 +16,7 @@ const maxMine = 1_000_000
 
 // mineStep is how many blocks are asked for at once, so that progress is seen
 // and Ctrl-C keeps what is mined.
-const mineStep = 1_000
+const mineStep = 10_000
 
 func (p *program) mineCommand() *cobra.Command {
 	var to string

@@ -47,7 +47,7 @@ func TestScript(t *testing.T) {
 }
 
 // at follows a path such as wallets.0.name or coins.txouts into a JSON value.
-// "#" is the length of a list.
+// "len" is the length of a list.
 func at(v any, path string) (any, error) {
 	if path == "." {
 		return v, nil
@@ -61,7 +61,7 @@ func at(v any, path string) (any, error) {
 			}
 			v = next
 		case []any:
-			if key == "#" {
+			if key == "len" {
 				v = json.Number(strconv.Itoa(len(node)))
 				continue
 			}
