@@ -23,6 +23,7 @@ import (
 	"github.com/lode-chain/lode/index"
 	"github.com/lode-chain/lode/internal/kv"
 	"github.com/lode-chain/lode/internal/par"
+	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/mempool"
 	"github.com/lode-chain/lode/miner"
 	"github.com/lode-chain/lode/network"
@@ -68,6 +69,7 @@ func newMiningHost(t testing.TB, p *network.Params) *miningHost {
 	must()
 	h.server = rpc.NewServer(rpc.Config{})
 	h.registerMining(h.server)
+	h.registerWallet(h.server)
 	h.server.Ready()
 	memory := rpc.NewMemory()
 	go h.server.Serve(memory, rpc.Access{})
@@ -503,6 +505,41 @@ func TestFunds(t *testing.T) {
 	}
 	if err := h.fund(t.Context()); err == nil {
 		t.Error("funded twice")
+	}
+}
+
+// TestFundWallets funds the wallets of the published words: all have the same, in
+// five coins each, and nothing else that could be spent.
+func TestFundWallets(t *testing.T) {
+	many := 1000
+	if raceDetector {
+		many = 100
+	}
+	for _, n := range []int{1, 5, many} {
+		h := newMiningHost(t, network.Regtest())
+		h.call(nil, "lode_newwallets", rpc.NewWallets{Count: n, Mnemonic: keys.PublishedWords})
+		h.call(nil, "lode_fund", rpc.Empty{})
+		if tip := h.chain.Tip(); tip.Height != 111 {
+			t.Errorf("%d wallets: height %d", n, tip.Height)
+		}
+		var list []rpc.Wallet
+		h.call(&list, "lode_wallets", rpc.Empty{})
+		var sum rpc.Amount
+		for i, w := range list {
+			if w.Spendable != list[0].Spendable || w.Pending != 0 || i > 0 && w.Coins != 5 {
+				t.Fatalf("%d wallets: %+v, the first is %+v", n, w, list[0])
+			}
+			sum += w.Spendable
+		}
+		if len(list) != n || sum > 550e8 || sum < 549.99e8 {
+			t.Errorf("%d wallets: %d share %s", n, len(list), sum)
+		}
+		h.fails(rpc.CodeMisc, "the chain is at height 111", "lode_fund", rpc.Empty{})
+		var mined rpc.Mined
+		h.call(&mined, "lode_mine", rpc.MineRequest{Blocks: 2, To: list[n-1].Name})
+		if mined.Height != 113 || len(mined.Hashes) != 2 || mined.Reward != 100e8 || mined.To != list[n-1].Name || mined.Address != list[n-1].Address {
+			t.Errorf("lode_mine: %+v", mined)
+		}
 	}
 }
 
