@@ -15,6 +15,9 @@ import (
 // names; it reports by lines of JSON.
 const childEnv = "LODE_TEST_NODE"
 
+// stuckEnv makes the child hang when it is told to end.
+const stuckEnv = "LODE_TEST_STUCK"
+
 type report struct {
 	Ready   bool
 	Role    Role
@@ -38,6 +41,11 @@ func child() int {
 		return 1
 	}
 	say(report{Ready: true, Role: n.Role()})
+	if os.Getenv(stuckEnv) != "" {
+		<-ctx.Done()
+		say(report{Waiting: "stuck"})
+		select {}
+	}
 	err = n.Run(ctx, func(r Role) { say(report{Role: r}) })
 	if err = errors.Join(err, n.Close()); err != nil {
 		say(report{Error: err.Error()})

@@ -24,10 +24,10 @@ type process struct {
 	reports chan report
 }
 
-func spawn(t *testing.T, dir string) *process {
+func spawn(t *testing.T, dir string, env ...string) *process {
 	t.Helper()
 	p := &process{exec.Command(os.Args[0]), make(chan report, 100)}
-	p.Env = append(os.Environ(), childEnv+"="+dir)
+	p.Env = append(append(os.Environ(), env...), childEnv+"="+dir)
 	p.Stderr = os.Stderr
 	out, err := p.StdoutPipe()
 	if err != nil {
@@ -152,5 +152,27 @@ func TestStoppedHost(t *testing.T) {
 	}
 	if role := guest.ready(t); role.Host {
 		t.Errorf("role %+v", role)
+	}
+}
+
+// TestSecondSignal ends a process that hangs while it ends.
+func TestSecondSignal(t *testing.T) {
+	host := spawn(t, filepath.Join(t.TempDir(), "regtest"), stuckEnv+"=1")
+	host.ready(t)
+	if err := host.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if r := receive(t, "the first signal", host.reports); r.Waiting != "stuck" {
+		t.Fatalf("%+v", r)
+	}
+	if err := host.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for r := range host.reports {
+		t.Errorf("%+v", r)
+	}
+	_ = host.Wait()
+	if code := host.ProcessState.ExitCode(); code != 128+int(syscall.SIGTERM) {
+		t.Errorf("exit code %d", code)
 	}
 }
