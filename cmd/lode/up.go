@@ -95,7 +95,8 @@ chain already, the flags are applied there, and this one shows what happens.`,
 	return c
 }
 
-// settings are what the flags change.
+// settings are what the flags change, but for --to: the wallet that it names may
+// only be made by this command.
 func (f up) settings() (rpc.Settings, error) {
 	var s rpc.Settings
 	if f.given("interval") {
@@ -121,7 +122,6 @@ func (f up) settings() (rpc.Settings, error) {
 			}
 		}
 	}
-	s.MiningTo = f.to
 	if f.given("rpc-port") || f.temp {
 		if f.rpcPort < 0 || f.rpcPort > 65535 {
 			return s, usagef("--rpc-port %d: 0 to 65535", f.rpcPort)
