@@ -13,8 +13,9 @@ import (
 	"github.com/lode-chain/lode/internal/kv"
 )
 
-// Sources returns the source of a wallet's scripts. A Book asks only when it
-// needs a script that is not stored.
+// Sources returns the source of a wallet's scripts, nil when it is not known
+// now: then no more of them are watched. A Book asks only when it needs a
+// script that is not stored.
 type Sources func(wallet uint32) (Source, error)
 
 // Book is all wallets of a node as functions of a kv.Reader. It belongs to one
@@ -241,6 +242,9 @@ func (b *Book) extend(c *changes, wallet uint32, a *account, chain int, issued u
 	if err != nil {
 		return false, fmt.Errorf("scripts of wallet %d: %w", wallet, err)
 	}
+	if source == nil {
+		return false, nil
+	}
 	for ; count.stored < goal; count.stored++ {
 		script, err := source.Script(uint32(chain), count.stored)
 		if err != nil {
@@ -386,3 +390,6 @@ func readPosition(c *changes) (Position, error) {
 	}
 	return decodePosition(v)
 }
+
+// Has says whether a wallet has rows; the book must have been read before.
+func (b *Book) Has(wallet uint32) bool { return b.accounts[wallet] != nil }

@@ -85,3 +85,20 @@ type FeeRate int64
 func (r FeeRate) Fee(vsize int64) consensus.Amount {
 	return consensus.Amount((int64(r)*vsize + 999) / 1000)
 }
+
+// SignedWeight is what a transaction weighs, at most, that spends coins of
+// wallets and pays to scripts.
+func SignedWeight(coins []Coin, scripts [][]byte) int64 {
+	var s size
+	for i := range coins {
+		weight, witness, err := inputWeight(coins[i].Script)
+		if err != nil {
+			continue // Sign refuses it
+		}
+		s.addInput(weight, witness)
+	}
+	for _, script := range scripts {
+		s.addOutput(script)
+	}
+	return s.total()
+}

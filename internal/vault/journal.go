@@ -24,6 +24,7 @@ const (
 	journalVersion = 1
 	maxRecord      = 2 << 20 // bytes of a line; policy: a standard transaction in hex and some
 	maxSendKey     = 256     // bytes; policy
+	maxLabel       = 1024    // bytes; policy
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -35,7 +36,13 @@ type record struct {
 
 	Name   string  `json:"name,omitempty"`
 	Issued *issued `json:"issued,omitempty"`
+	Label  *label  `json:"label,omitempty"`
 	Send   *Send   `json:"send,omitempty"`
+}
+
+type label struct {
+	Script string `json:"script"` // hex
+	Label  string `json:"label"`
 }
 
 type issued struct {
@@ -65,6 +72,7 @@ type journal struct {
 	broken error // a write failed half-way and could not be cut
 	name   string
 	next   map[uint32]uint32
+	labels map[string]string // of scripts, in hex
 	sends  map[string]place
 }
 
@@ -184,6 +192,11 @@ func (j *journal) replay(rec *record, at place) error {
 			j.next = make(map[uint32]uint32, 2)
 		}
 		j.next[rec.Issued.Chain] = max(j.next[rec.Issued.Chain], rec.Issued.Next)
+	case rec.Label != nil:
+		if j.labels == nil {
+			j.labels = make(map[string]string)
+		}
+		j.labels[rec.Label.Script] = rec.Label.Label
 	case rec.Send != nil:
 		if j.sends == nil {
 			j.sends = make(map[string]place)

@@ -60,6 +60,7 @@ type Header struct {
 	Account   string `json:"account"`   // extended public key; empty for one key
 	PublicKey string `json:"publickey"` // of its first address, hex
 	Script    string `json:"script"`    // of its first address, hex
+	Master    string `json:"master"`    // fingerprint of the master key (BIP32), hex; empty for a key
 	Birth     int32  `json:"birth"`     // height; no coin of it is older
 	Created   int64  `json:"created"`   // Unix seconds
 	KDF       *KDF   `json:"kdf"`       // nil: the secret is not encrypted

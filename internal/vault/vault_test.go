@@ -68,6 +68,10 @@ func TestReopen(t *testing.T) {
 				t.Fatal(err)
 			}
 
+			if err := made[0].SetLabel([]byte{1}, "rent"); err != nil {
+				t.Fatal(err)
+			}
+
 			v = open(t, dir, nil)
 			if p := v.Problems(); len(p) != 0 {
 				t.Fatal(p)
@@ -78,6 +82,12 @@ func TestReopen(t *testing.T) {
 			}
 			if next := list[1].Issued(); next[1] != 6 || next[0] != 0 {
 				t.Errorf("issued %v", next)
+			}
+			if text, ok := list[0].Label([]byte{1}); !ok || text != "rent" {
+				t.Errorf("label %q", text)
+			}
+			if _, ok := list[0].Label([]byte{2}); ok {
+				t.Error("a label that was never set")
 			}
 			send, err := list[1].Send("k")
 			if err != nil || send.TxID != "t" || send.Details != "d" {
