@@ -47,7 +47,7 @@ func readVaried(t testing.TB, trust bool) *naiveNode {
 func TestVariedChain(t *testing.T) {
 	var want chainFacts
 	readJSON(t, "chains/core281_varied.json", &want)
-	n := readVaried(t, testing.Short())
+	n := readVaried(t, brief())
 	n.compare(t, want)
 
 	// All the way back, and there are no coins; and forth again.
@@ -65,7 +65,7 @@ func TestVariedChain(t *testing.T) {
 // TestMutants submits 1,120 variants of real blocks; each verdict must be
 // Core's, to the letter.
 func TestMutants(t *testing.T) {
-	if testing.Short() {
+	if brief() {
 		t.Skip("takes seconds")
 	}
 	n := readVaried(t, true)
@@ -149,7 +149,7 @@ func displayHash(t testing.TB, s string) chainhash.Hash {
 // TestFeatureBlock replays Core's feature_block with Core's answer to each
 // block.
 func TestFeatureBlock(t *testing.T) {
-	if testing.Short() {
+	if brief() {
 		t.Skip("takes seconds")
 	}
 	var steps []struct {

@@ -25,10 +25,7 @@ const (
 	BadPrevBlk    Kind = "bad-prevblk"             // the parent is invalid
 	Duplicate     Kind = "duplicate"               // known already
 	DuplicateBad  Kind = "duplicate-invalid"       // known already, as invalid
-	BlockDecode   Kind = "Block decode failed"     // not the serialization of a block
 	NoCoinbase    Kind = "bad-cb-missing"          // the first transaction is not a coinbase
-	TxDecode      Kind = "TX decode failed"        // not the serialization of a transaction
-	SystemFailure Kind = "this machine has failed" // never sent to anybody as a verdict
 )
 
 // Kinds of refused blocks.

@@ -17,6 +17,14 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 )
 
+// raceDetector is set where the race detector makes signature checks twenty times
+// as slow.
+var raceDetector bool
+
+// brief reports whether tests that check thousands of signatures should be
+// content with a sample.
+func brief() bool { return testing.Short() || raceDetector }
+
 // readFile returns a file of the shared test data, unpacked if it is gzipped.
 func readFile(t testing.TB, name string) []byte {
 	t.Helper()
@@ -282,6 +290,9 @@ func (v *txVector) scriptsPass(flags Flags) bool {
 // named, and with any fewer.
 func TestTxValid(t *testing.T) {
 	for i, v := range readTxVectors(t, "vectors/core/tx_valid.json") {
+		if raceDetector && i%10 != 0 {
+			continue
+		}
 		if v.decode != nil {
 			t.Errorf("%d: %v", i, v.decode)
 			continue
@@ -436,6 +447,7 @@ func TestBIP341(t *testing.T) {
 				Tx       string        `json:"rawUnsignedTx"`
 				Prevouts []jsonPrevout `json:"utxosSpent"`
 			}
+			Auxiliary struct{ FullySignedTx string }
 			InputSpending []struct {
 				Given        struct{ TxinIndex, HashType int }
 				Intermediary struct{ SigHash string }
@@ -480,6 +492,14 @@ func TestBIP341(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx := &txContext{tx: tx, coins: toCoins(t, s.Given.Prevouts)}
+		signed, err := DecodeTx(unhex(t, s.Auxiliary.FullySignedTx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Side by side, all needing the hashes that they share.
+		if err := runChecks(TxChecks(signed, ctx.coins, StandardFlags)); err != nil {
+			t.Error(err)
+		}
 		for _, in := range s.InputSpending {
 			i := in.Given.TxinIndex
 			hash, ok := ctx.taprootSigHash(i, byte(in.Given.HashType), &taprootExec{})
@@ -525,7 +545,7 @@ func TestScriptAssets(t *testing.T) {
 		consensusFlags = append(consensusFlags, consensusFlags[len(consensusFlags)-1]|f)
 	}
 	for i, test := range tests {
-		if testing.Short() && i%10 != 0 {
+		if brief() && i%10 != 0 {
 			continue
 		}
 		tx, err := DecodeTx(unhex(t, test.Tx))

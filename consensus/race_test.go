@@ -1,0 +1,5 @@
+//go:build race
+
+package consensus
+
+func init() { raceDetector = true }
