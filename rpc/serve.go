@@ -29,6 +29,7 @@ func (s *Server) serve(l net.Listener, a Access) error {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    MaxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnState:         s.connState,
 	}
 	s.mu.Lock()
 	if s.closed {
@@ -44,9 +45,27 @@ func (s *Server) serve(l net.Listener, a Access) error {
 	return fmt.Errorf("rpc listener %s: %w", l.Addr(), err)
 }
 
+// connState knows the connections on which nothing has been asked yet: net/http
+// would wait five seconds for them when it shuts down.
+func (s *Server) connState(c net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.silent, c)
+	case s.closed:
+		c.Close()
+	default:
+		s.silent[c] = struct{}{}
+	}
+}
+
 func (s *Server) shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
+	for c := range s.silent {
+		c.Close()
+	}
 	var all []*http.Server
 	for hs := range s.https {
 		all = append(all, hs)

@@ -52,6 +52,7 @@ type Server struct {
 
 	mu     sync.Mutex // guards the rest
 	https  map[*http.Server]struct{}
+	silent map[net.Conn]struct{} // connections that have not sent anything
 	closed bool
 }
 
@@ -72,6 +73,7 @@ func NewServer(c Config) *Server {
 		workers: make(chan struct{}, c.Workers),
 		queue:   make(chan struct{}, c.Queue),
 		https:   map[*http.Server]struct{}{},
+		silent:  map[net.Conn]struct{}{},
 	}
 	s.calls.init()
 	s.Warmup("RPC server started")

@@ -519,6 +519,27 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
+// TestShutdownDoesNotWaitForTheSilent has a connection on which nobody asks
+// anything.
+func TestShutdownDoesNotWaitForTheSilent(t *testing.T) {
+	f := start(t, Config{})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if status, reply := f.post(t, "/", `{"method":"getblockcount"}`, nil); status != 200 { // so that the one before was accepted
+		t.Fatal(status, reply)
+	}
+	begun := time.Now()
+	if err := f.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
 func TestShutdownCutsOffWhatDoesNotEnd(t *testing.T) {
 	slow, running, letGo := blocker("slow", false)
 	defer close(letGo)
