@@ -15,17 +15,17 @@ func (k Kind) Error() string { return string(k) }
 
 // Kinds of refused headers.
 const (
-	HighHash      Kind = "high-hash"               // proof of work does not meet the target
-	BadDiffBits   Kind = "bad-diffbits"            // not the target that the chain asks for
-	TimeTooOld    Kind = "time-too-old"            // not above the median of the last 11 blocks
-	TimeTimewarp  Kind = "time-timewarp-attack"    // BIP94
-	TimeTooNew    Kind = "time-too-new"            // over two hours ahead; may pass later
-	BadVersion    Kind = "bad-version"             // followed by the version
-	PrevBlkAbsent Kind = "prev-blk-not-found"      // the parent is not known; may pass later
-	BadPrevBlk    Kind = "bad-prevblk"             // the parent is invalid
-	Duplicate     Kind = "duplicate"               // known already
-	DuplicateBad  Kind = "duplicate-invalid"       // known already, as invalid
-	NoCoinbase    Kind = "bad-cb-missing"          // the first transaction is not a coinbase
+	HighHash      Kind = "high-hash"            // proof of work does not meet the target
+	BadDiffBits   Kind = "bad-diffbits"         // not the target that the chain asks for
+	TimeTooOld    Kind = "time-too-old"         // not above the median of the last 11 blocks
+	TimeTimewarp  Kind = "time-timewarp-attack" // BIP94
+	TimeTooNew    Kind = "time-too-new"         // over two hours ahead; may pass later
+	BadVersion    Kind = "bad-version"          // followed by the version
+	PrevBlkAbsent Kind = "prev-blk-not-found"   // the parent is not known; may pass later
+	BadPrevBlk    Kind = "bad-prevblk"          // the parent is invalid
+	Duplicate     Kind = "duplicate"            // known already
+	DuplicateBad  Kind = "duplicate-invalid"    // known already, as invalid
+	NoCoinbase    Kind = "bad-cb-missing"       // the first transaction is not a coinbase
 )
 
 // Kinds of refused blocks.

@@ -447,7 +447,7 @@ func TestBIP341(t *testing.T) {
 				Tx       string        `json:"rawUnsignedTx"`
 				Prevouts []jsonPrevout `json:"utxosSpent"`
 			}
-			Auxiliary struct{ FullySignedTx string }
+			Auxiliary     struct{ FullySignedTx string }
 			InputSpending []struct {
 				Given        struct{ TxinIndex, HashType int }
 				Intermediary struct{ SigHash string }
