@@ -48,10 +48,17 @@ func ReadInfo(file string) (Info, error) {
 	return r.info, nil
 }
 
+// source is what a backup is read from: a file.
+type source interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+}
+
 // reader reads a backup from its beginning to its end, with memory for one block.
 type reader struct {
 	info Info
-	f    *os.File
+	src  source
 	buf  *bufio.Reader
 	sum  hash.Hash
 	line []byte         // reused
@@ -77,41 +84,45 @@ func open(file string) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{info: Info{File: file}, f: f, buf: bufio.NewReaderSize(f, 64<<10), sum: sha256.New()}
-	if err := r.start(before); err != nil {
+	opened, err := f.Stat()
+	if err == nil && !os.SameFile(before, opened) {
+		err = &fs.PathError{Op: "read", Path: file, Err: errors.New("it was replaced just now")}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	r, err := newReader(file, f, opened.Size())
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return r, nil
 }
 
-func (r *reader) start(before fs.FileInfo) error {
-	opened, err := r.f.Stat()
-	if err != nil {
-		return err
+// newReader reads the header and the last lines of a file's content.
+func newReader(file string, src source, size int64) (*reader, error) {
+	r := &reader{
+		info: Info{File: file, Size: size},
+		src:  src, buf: bufio.NewReaderSize(src, 64<<10), sum: sha256.New(),
 	}
-	if !os.SameFile(before, opened) {
-		return &fs.PathError{Op: "read", Path: r.info.File, Err: errors.New("it was replaced just now")}
-	}
-	r.info.Size = opened.Size()
 	lines, err := r.headerLines()
 	if err != nil {
-		return r.fail(err)
+		return nil, r.fail(err)
 	}
 	if r.info.Header, err = decodeHeader(lines); err != nil {
-		return r.fail(err)
+		return nil, r.fail(err)
 	}
 	r.last = r.info.ForkBlock
 
 	trailer := make([]byte, trailerBytes)
-	if _, err := r.f.ReadAt(trailer, max(0, r.info.Size-int64(trailerBytes))); err != nil && !errors.Is(err, io.EOF) {
-		return r.fail(err)
+	if _, err := src.ReadAt(trailer, max(0, size-int64(trailerBytes))); err != nil && !errors.Is(err, io.EOF) {
+		return nil, r.fail(err)
 	}
 	sum, ok := decodeTrailer(trailer)
 	if !ok {
-		return r.fail(fmt.Errorf("%w: it ends too early", ErrDamaged))
+		return nil, r.fail(fmt.Errorf("%w: it ends too early", ErrDamaged))
 	}
 	r.info.Checksum = sum
-	return nil
+	return r, nil
 }
 
 // headerLines reads up to the line with which the blocks begin.
@@ -222,4 +233,4 @@ func about(file string, err error) error {
 	return fmt.Errorf("read backup %s: %w", filepath.Base(file), err)
 }
 
-func (r *reader) close() { r.f.Close() }
+func (r *reader) close() { r.src.Close() }

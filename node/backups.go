@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lode-chain/lode/backup"
+	"github.com/lode-chain/lode/internal/kv"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -41,15 +43,31 @@ type backups struct {
 	problem string     // why the last backup failed, or empty
 }
 
+// markKey is where the keeper's mark is stored. It only saves a look at the
+// folder, so it need not be synced.
+var markKey = []byte{kv.SpaceBackup, 'm'}
+
 func newBackups(h *Host) (*backups, error) {
-	return &backups{
+	b := &backups{
 		host:     h,
 		wake:     make(chan struct{}, 1),
 		verifier: backup.NewVerifier(h.params, time.Now),
 		keeper: backup.NewKeeper(backup.Config{
 			Params: h.params, Chain: h.chain, Software: "lode " + cmp.Or(h.config.Version, "unversioned"), Now: h.now,
 		}),
-	}, nil
+	}
+	stored, err := h.store.Get(markKey)
+	if errors.Is(err, kv.ErrNotFound) {
+		return b, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var mark backup.Mark
+	if err := json.Unmarshal(stored, &mark); err == nil {
+		b.keeper.Resume(mark)
+	}
+	return b, nil
 }
 
 // dir is the folder in which backups are kept.
@@ -141,9 +159,26 @@ func (b *backups) update(ctx context.Context, limit int) {
 		return
 	}
 	err := b.keeper.Update(ctx, dir, every, limit, b.wrote)
+	if err == nil {
+		err = b.storeMark()
+	}
 	if err == nil || ctx.Err() == nil {
 		b.failed(err)
 	}
+}
+
+func (b *backups) storeMark() error {
+	mark, ok := b.keeper.Mark()
+	if !ok {
+		return nil
+	}
+	value, err := json.Marshal(mark)
+	if err != nil {
+		return err
+	}
+	batch := new(kv.Batch)
+	batch.Put(markKey, value)
+	return b.host.store.Apply(batch, false)
 }
 
 func (b *backups) isHeld() bool {

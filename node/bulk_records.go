@@ -57,7 +57,7 @@ type fileBlock struct {
 type recordReader struct {
 	params *network.Params
 	magic  [4]byte
-	file   *os.File
+	file   io.ReadCloser
 	size   int64        // of the file
 	read   atomic.Int64 // bytes of the file
 	buf    *bufio.Reader
@@ -81,13 +81,17 @@ func openRecords(p *network.Params, file string) (*recordReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &recordReader{params: p, file: f, size: info.Size(), cut: -1}
-	binary.LittleEndian.PutUint32(r.magic[:], p.Magic)
-	if err := r.start(); err != nil {
-		f.Close()
-		return nil, err
+	r, err := newRecordReader(p, f, info.Size())
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	return r, nil
+}
+
+func newRecordReader(p *network.Params, file io.ReadCloser, size int64) (*recordReader, error) {
+	r := &recordReader{params: p, file: file, size: size, cut: -1}
+	binary.LittleEndian.PutUint32(r.magic[:], p.Magic)
+	return r, r.start()
 }
 
 // Read reads the file and counts.

@@ -367,11 +367,10 @@ func FuzzRecords(f *testing.F) {
 	f.Add(append([]byte("garbage"), records[2]...))
 	f.Add([]byte("\x1f\x8b\x08"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := openRecords(network.Regtest(), blocksFile(t, data))
+		r, err := newRecordReader(network.Regtest(), io.NopCloser(bytes.NewReader(data)), int64(len(data)))
 		if err != nil {
 			return
 		}
-		defer r.close()
 		var inBlocks int64
 		for {
 			b, err := r.next()
