@@ -30,7 +30,8 @@
 // first fault that running a script meets, while txscript looks for stray
 // witnesses, malleated ones and scripts that cannot be parsed before it runs
 // anything, and has one code for several of Core's reasons: of the 409 inputs
-// that fail in TestMutants it would have given 25 another reject string. Keys, signatures and curve arithmetic are btcec's.
+// that fail in TestMutants it would have given 25 another reject string. Keys,
+// signatures and curve arithmetic are btcec's.
 //
 // # Refusals
 //
