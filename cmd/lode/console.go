@@ -71,6 +71,9 @@ func (p *program) runConsole(ctx context.Context) error {
 	closed := c.node.Close()
 	switch {
 	case errors.Is(err, errStopping), errors.Is(err, node.ErrStopped):
+		if p.screen.Interactive {
+			p.screen.Notef("\n") // below the prompt
+		}
 		p.screen.Notef("The chain was stopped.\n")
 		err = errEnded
 	case errors.Is(err, console.ErrCancelled) && ctx.Err() == nil:

@@ -113,7 +113,9 @@ func (f up) settings() (rpc.Settings, error) {
 		on          bool
 	}{
 		{"mining", f.mining, true},
-		{"empty-blocks", "always", f.emptyBlocks}, {"mine-on-tx", "on-tx", f.mineOnTx}, {"no-mining", "never", f.noMining},
+		{"empty-blocks", "always", f.emptyBlocks},
+		{"mine-on-tx", "on-tx", f.mineOnTx},
+		{"no-mining", "never", f.noMining},
 	} {
 		if f.given(mode.flag) {
 			s.MiningMode = "on-tick"
