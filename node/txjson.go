@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
@@ -218,14 +217,6 @@ func opName(op byte) string {
 		return "OP_" + opNames[op-txscript.OP_NOP]
 	}
 	return "OP_UNKNOWN"
-}
-
-// hashString writes a hash in display order, empty for none.
-func hashString(h *chainhash.Hash) string {
-	if h == nil {
-		return ""
-	}
-	return h.String()
 }
 
 // hex8 writes a number as eight hex digits.

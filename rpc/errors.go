@@ -9,38 +9,30 @@ type Code int
 const (
 	CodeInvalidRequest Code = -32600
 	CodeMethodNotFound Code = -32601
-	CodeInvalidParams  Code = -32602
 	CodeInternal       Code = -32603
 	CodeParse          Code = -32700
 
-	CodeMisc               Code = -1
-	CodeForbiddenBySafe    Code = -2
-	CodeType               Code = -3
-	CodeWallet             Code = -4
-	CodeInvalidAddress     Code = -5 // also "no such block, transaction or key"
-	CodeInsufficientFunds  Code = -6
-	CodeOutOfMemory        Code = -7
-	CodeInvalidParameter   Code = -8
-	CodeNotConnected       Code = -9
-	CodeInitialDownload    Code = -10
-	CodeInvalidLabel       Code = -11
-	CodeKeypoolRanOut      Code = -12
-	CodeUnlockNeeded       Code = -13
-	CodePassphrase         Code = -14
-	CodeWrongEncState      Code = -15
-	CodeEncryptionFailed   Code = -16
-	CodeAlreadyUnlocked    Code = -17
-	CodeWalletNotFound     Code = -18
-	CodeWalletNotSpecified Code = -19
-	CodeDatabase           Code = -20
-	CodeDeserialization    Code = -22
-	CodeVerify             Code = -25
-	CodeVerifyRejected     Code = -26
-	CodeAlreadyInChain     Code = -27
-	CodeInWarmup           Code = -28
-	CodeDeprecated         Code = -32
-	CodeWalletLoaded       Code = -35
-	CodeWalletExists       Code = -36
+	CodeMisc              Code = -1
+	CodeType              Code = -3
+	CodeWallet            Code = -4
+	CodeInvalidAddress    Code = -5 // also "no such block, transaction or key"
+	CodeInsufficientFunds Code = -6
+	CodeInvalidParameter  Code = -8
+	CodeNotConnected      Code = -9
+	CodeInvalidLabel      Code = -11
+	CodeKeypoolRanOut     Code = -12
+	CodeUnlockNeeded      Code = -13
+	CodePassphrase        Code = -14
+	CodeWrongEncState     Code = -15
+	CodeWalletNotFound    Code = -18
+	CodeDatabase          Code = -20
+	CodeDeserialization   Code = -22
+	CodeVerify            Code = -25
+	CodeVerifyRejected    Code = -26
+	CodeAlreadyInChain    Code = -27
+	CodeInWarmup          Code = -28
+	CodeDeprecated        Code = -32
+	CodeWalletExists      Code = -36
 )
 
 // Error is what a method answers when it fails, and what Client.Call returns

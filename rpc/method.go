@@ -61,7 +61,7 @@ type Method struct {
 	Own    bool
 
 	Result  string // what it returns, in words; may be empty
-	Example string // arguments of an example call, e.g. `"hash" 2`
+	Example string // arguments of an example call: JSON values, e.g. `"hash" 2`
 
 	Handler func(ctx context.Context, r *Request) (any, error)
 }
@@ -403,8 +403,28 @@ func (m *Method) help() string {
 	if m.Result != "" {
 		fmt.Fprintf(&b, "\nResult:\n%s\n", strings.TrimRight(m.Result, "\n"))
 	}
-	fmt.Fprintf(&b, "\nExample:\n> lode rpc %s\n", strings.TrimSpace(m.Name+" "+m.Example))
+	fmt.Fprintf(&b, "\nExample:\n> curl --user \"$(cat .cookie)\" --data-binary '{\"id\":1,\"method\":\"%s\",\"params\":%s}' http://127.0.0.1:18443/\n",
+		m.Name, m.exampleParams())
 	return b.String()
+}
+
+// exampleParams is the example as the params of a request.
+func (m *Method) exampleParams() string {
+	example := strings.ReplaceAll(m.Example, "'", "") // quotes for a shell
+	if m.Own {
+		if !json.Valid([]byte(example)) {
+			return "{}"
+		}
+		return example
+	}
+	var values []string
+	for d := json.NewDecoder(strings.NewReader(example)); ; {
+		var v json.RawMessage
+		if d.Decode(&v) != nil {
+			return "[" + strings.Join(values, ",") + "]"
+		}
+		values = append(values, string(v))
+	}
 }
 
 // helpList is what a bare `help` prints: the visible methods by section.
