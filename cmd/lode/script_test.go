@@ -42,6 +42,7 @@ func TestScript(t *testing.T) {
 			"appears": appears,
 			"exit":    exitStatus,
 			"endsin":  endsIn,
+			"replace": replace,
 		},
 	})
 }
@@ -166,4 +167,16 @@ func endsIn(ts *testscript.TestScript, neg bool, args []string) {
 	if strings.HasSuffix("\n"+ts.ReadFile(args[0]), "\n"+args[1]+"\n") == neg {
 		ts.Fatalf("%s ends otherwise", args[0])
 	}
+}
+
+// replace is: replace FILE OLD NEW. The old text must be there once.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 3 || neg {
+		ts.Fatalf("usage: replace file old new")
+	}
+	text := ts.ReadFile(args[0])
+	if strings.Count(text, args[1]) != 1 {
+		ts.Fatalf("%s does not have %q once", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
 }
