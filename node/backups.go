@@ -197,6 +197,7 @@ func (b *backups) wrote(w backup.Written) {
 		text += " (" + w.Note + ")"
 		b.host.log.Warn("backup", "file", w.File, "note", w.Note)
 	}
+	b.failed(nil)
 	b.host.events.Publish(rpc.Event{Kind: "backup", Height: w.Height, Hash: w.Tip.String(), Text: text})
 }
 
