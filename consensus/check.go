@@ -27,23 +27,36 @@ func (c *ScriptCheck) Flags() Flags { return c.flags }
 
 // Run runs the check. Its error is an *Error of the kind ScriptMandatory, or
 // ScriptNonMandatory when only policy is broken, with Core's reason as Detail.
+// txscript decides; only what it refuses is run again, step by step as Core
+// does, to learn which of several faults Core names.
 func (c *ScriptCheck) Run() error {
-	err := verifyScript(c.ctx, c.Input, c.flags)
-	if err == scriptOK {
+	fault := c.ctx.accepts(c.Input, c.flags)
+	if fault == nil {
 		return nil
 	}
-	kind := ScriptMandatory
-	if c.flags&^MandatoryFlags != 0 {
+	kind, flags := ScriptMandatory, c.flags
+	if flags&^MandatoryFlags != 0 {
 		// Those who follow consensus only may see another fault, or none.
-		if again := verifyScript(c.ctx, c.Input, c.flags&MandatoryFlags); again != scriptOK {
-			err = again
+		if again := c.ctx.accepts(c.Input, flags&MandatoryFlags); again != nil {
+			fault, flags = again, flags&MandatoryFlags
 		} else {
 			kind = ScriptNonMandatory
 		}
 	}
-	return &Error{Kind: kind, Detail: fmt.Sprintf(" (%s)", err)}
+	return &Error{Kind: kind, Detail: fmt.Sprintf(" (%s)", explain(c.ctx, c.Input, flags, fault))}
 }
 
+// explain returns Core's reason for scripts that txscript has refused. Should
+// the two not agree, they stay refused, with txscript's own words.
+func explain(ctx *txContext, input int, flags Flags, fault error) string {
+	if reason := verifyScript(ctx, input, flags); reason != scriptOK {
+		return string(reason)
+	}
+	return fault.Error()
+}
+
+// verifyScript runs an input's scripts as Core does and returns the first fault
+// that is met.
 func verifyScript(ctx *txContext, input int, flags Flags) scriptError {
 	e := engine{ctx: ctx, index: input, flags: flags}
 	return e.verify()

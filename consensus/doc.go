@@ -25,13 +25,14 @@
 //
 // # Scripts
 //
-// The interpreter is a transcript of Core's rather than txscript's engine. Both
-// agree on what is valid (TestSecondOpinion compares them), but Core names the
-// first fault that running a script meets, while txscript looks for stray
-// witnesses, malleated ones and scripts that cannot be parsed before it runs
-// anything, and has one code for several of Core's reasons: of the 409 inputs
-// that fail in TestMutants it would have given 25 another reject string. Keys,
-// signatures and curve arithmetic are btcec's.
+// txscript's engine decides whether scripts are valid. Where it refuses, a
+// transcript of Core's interpreter (script_*.go) runs the input once more, only
+// to find the reason: Core names the first fault that running a script meets,
+// while txscript looks for stray witnesses, malleated ones and scripts that
+// cannot be parsed before it runs anything, and has one code for several of
+// Core's reasons. Of the 409 inputs that fail in TestMutants, its codes alone
+// would give 25 another reject string. The transcript also serves tests as a
+// second opinion on txscript.
 //
 // # Refusals
 //

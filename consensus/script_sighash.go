@@ -27,6 +27,8 @@ type txContext struct {
 	tx    *wire.MsgTx
 	coins []*Coin
 
+	judge judge // what txscript needs
+
 	once sync.Once
 	// Hashes over a part of all inputs or outputs: single SHA-256 as taproot
 	// wants it; segwit hashes the first three once more.

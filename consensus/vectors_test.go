@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -177,9 +178,26 @@ func assemble(t testing.TB, asm string) []byte {
 	return script
 }
 
-// runInput runs one input's check.
+// disagree begins what runInput returns when txscript, which decides, and the
+// transcript of Core's interpreter, which explains, are not of one mind.
+const disagree = "the two interpreters disagree: "
+
+// runInput runs one input's check through both interpreters and returns the
+// reason for which it fails. They differ on one set of rules, which lode never
+// asks for: with upgradable NOPs refused and BIP65 or BIP112 off, txscript
+// refuses NOP2 or NOP3 too.
 func runInput(tx *wire.MsgTx, index int, coins []*Coin, flags Flags) scriptError {
-	return verifyScript(&txContext{tx: tx, coins: coins}, index, flags)
+	const locks = VerifyCheckLockTime | VerifyCheckSequence
+	ctx := &txContext{tx: tx, coins: coins}
+	reason := verifyScript(ctx, index, flags)
+	if flags&VerifyDiscourageNops != 0 && flags&locks != locks {
+		return reason
+	}
+	fault := ctx.accepts(index, flags)
+	if (reason == scriptOK) != (fault == nil) {
+		return scriptError(fmt.Sprintf("%s%q, txscript: %v", disagree, reason, fault))
+	}
+	return reason
 }
 
 // TestScriptVectors runs Core's script_tests: each must end with exactly the
