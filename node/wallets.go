@@ -79,7 +79,7 @@ func (w *wallets) reconcile() error {
 	}
 	unknown := err == nil && at != (wallet.Position{}) && w.host.chain.ByHash(at.Hash) == nil
 	if errors.Is(err, wallet.ErrDamaged) || unknown {
-		w.host.log.Warn("the wallets' part of the database is made anew from the blocks", "err", err)
+		w.host.log.Warn("the wallets' part of the database is made anew from the blocks")
 		b := new(kv.Batch)
 		b.DeleteRange([]byte{kv.SpaceWallet}, []byte{kv.SpaceWallet + 1})
 		if err := w.host.store.Apply(b, true); err != nil {

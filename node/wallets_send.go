@@ -144,12 +144,12 @@ func (w *wallets) nextIndex(file *vault.Wallet, chain uint32) uint32 {
 
 // result is a payment as lode's methods show it.
 func (p *payment) result() rpc.SendPlan {
-	r := rpc.SendPlan{
+	vsize := p.draft.VSize()
+	return rpc.SendPlan{
 		From: p.file.Name(), FromName: p.file.Name(), To: p.to, ToName: p.toName, Amount: p.amount,
-		Fee: p.draft.Fee, FeeRate: float64(p.rate) / 1000, VSize: p.draft.VSize(), Inputs: len(p.draft.Coins),
-		Change: p.draft.Change, Remaining: p.remaining,
+		Fee: p.draft.Fee, FeeRate: math.Round(float64(p.draft.Fee)/float64(vsize)*1000) / 1000, VSize: vsize,
+		Inputs: len(p.draft.Coins), Change: p.draft.Change, Remaining: p.remaining,
 	}
-	return r
 }
 
 // prepareSend computes a payment and makes none.
