@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/lode-chain/lode/network"
 	"github.com/lode-chain/lode/rpc"
@@ -219,6 +221,9 @@ func BenchmarkBackups(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			n := backupNode(b, filepath.Join(b.TempDir(), "regtest"), every)
 			defer n.Close()
+			// Blocks must not come to lie ahead of the clock.
+			var ticks atomic.Int64
+			n.link.host.now = func() time.Time { return clock().Add(time.Duration(ticks.Add(1)) * time.Second) }
 			for b.Loop() {
 				generate(b, n, 1000)
 			}
