@@ -27,7 +27,7 @@ import (
 // far is a time at which no block of the tests is too new.
 var far = time.Unix(1<<32-1, 0)
 
-// checked are transactions whose scripts some test has run already.
+// checked are transactions whose scripts are known to be good.
 var checked = chain.NewCheckCache(1 << 16)
 
 func farNow() time.Time { return far }
