@@ -185,79 +185,94 @@ func (w *wallets) newWallets(ctx context.Context, r rpc.NewWallets) ([]rpc.Walle
 		return nil, err
 	}
 	defer done()
-	news, rings, err := w.derive(r, t)
+	d, err := w.newDeriver(r, t)
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		for i := range news {
-			news[i].Secret.Wipe()
-		}
-	}()
-	birth := w.host.chain.Tip().Height
+	defer d.wipe()
 	if r.Mnemonic != "" {
-		birth = 0
-		if err := w.refuseKnown(news); err != nil {
+		if err := w.refuseKnown(d); err != nil {
 			return nil, err
 		}
 	}
-	for i := range news {
-		news[i].Header.Birth = birth
-		switch {
-		case r.Name != "" && r.Count == 1:
-			news[i].Header.Name = r.Name
-		case r.Name != "":
-			news[i].Stem = r.Name
-		}
-	}
-	files, err := w.create(ctx, news, key, r.Mnemonic != "")
+	files, err := w.vault.CreateEach(r.Count, d.make, key)
 	if err != nil {
+		return nil, walletError(err)
+	}
+	if err := w.made(ctx, files, r.Mnemonic != ""); err != nil {
 		return nil, err
 	}
-	return w.shown(files, news, rings, r.ShowPrivate)
+	return w.shown(files, d)
 }
 
-// derive makes the words, on all cores, and the first addresses.
-func (w *wallets) derive(r rpc.NewWallets, t keys.Type) ([]vault.New, []*ring, error) {
-	var shared []byte
-	mnemonics := make([]string, r.Count)
+// deriver makes the keys of new wallets. make may be called at once for
+// different wallets.
+type deriver struct {
+	w         *wallets
+	request   rpc.NewWallets
+	kind      keys.Type
+	birth     int32
+	seed      []byte // shared by all, or nil
+	mnemonics []string
+	secrets   []*vault.Secret
+	rings     []*ring
+}
+
+func (w *wallets) newDeriver(r rpc.NewWallets, t keys.Type) (*deriver, error) {
+	d := &deriver{
+		w: w, request: r, kind: t, birth: w.host.chain.Tip().Height,
+		mnemonics: make([]string, r.Count), secrets: make([]*vault.Secret, r.Count), rings: make([]*ring, r.Count),
+	}
 	if r.Mnemonic != "" {
 		normal, err := w.words(r.Mnemonic)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		for i := range mnemonics {
-			mnemonics[i] = normal
+		for i := range d.mnemonics {
+			d.mnemonics[i] = normal
 		}
-		shared = keys.Seed(normal, "")
-		defer clear(shared)
-	} else {
-		if r.Words == 0 {
-			r.Words = 12
-		}
-		for i := range mnemonics { // randomness is read in one goroutine
-			var err error
-			if mnemonics[i], err = keys.NewMnemonic(r.Words, w.host.rand); err != nil {
-				return nil, nil, rpc.CodeInvalidParameter.New(err.Error())
-			}
+		d.seed, d.birth = keys.Seed(normal, ""), 0
+		return d, nil
+	}
+	if r.Words == 0 {
+		r.Words = 12
+	}
+	for i := range d.mnemonics { // randomness is read by one goroutine
+		var err error
+		if d.mnemonics[i], err = keys.NewMnemonic(r.Words, w.host.rand); err != nil {
+			return nil, rpc.CodeInvalidParameter.New(err.Error())
 		}
 	}
-	news, rings := make([]vault.New, r.Count), make([]*ring, r.Count)
-	_, err := w.host.exec.Run(r.Count, func(i int) error {
-		seed, number := shared, uint32(i)
-		if seed == nil {
-			seed, number = keys.Seed(mnemonics[i], ""), 0
-			defer clear(seed)
-		}
-		account, master, err := accountOf(seed, t, w.host.params.CoinType, number)
-		if err != nil {
-			return err
-		}
-		rings[i] = &ring{account: account}
-		news[i], err = w.accountWallet(account, master, &vault.Secret{Mnemonic: []byte(mnemonics[i])})
-		return err
-	})
-	return news, rings, err
+	return d, nil
+}
+
+// make derives one wallet.
+func (d *deriver) make(i int) (vault.New, error) {
+	seed, number := d.seed, uint32(i)
+	if seed == nil {
+		seed, number = keys.Seed(d.mnemonics[i], ""), 0
+		defer clear(seed)
+	}
+	account, master, err := accountOf(seed, d.kind, d.w.host.params.CoinType, number)
+	if err != nil {
+		return vault.New{}, err
+	}
+	d.rings[i], d.secrets[i] = &ring{account: account}, &vault.Secret{Mnemonic: []byte(d.mnemonics[i])}
+	n, err := d.w.accountWallet(account, master, d.secrets[i])
+	n.Header.Birth = d.birth
+	if d.request.Count == 1 {
+		n.Header.Name = d.request.Name
+	} else {
+		n.Stem = d.request.Name
+	}
+	return n, err
+}
+
+func (d *deriver) wipe() {
+	clear(d.seed)
+	for _, s := range d.secrets {
+		s.Wipe()
+	}
 }
 
 // accountOf derives an account and the fingerprint of the master key.
@@ -319,24 +334,38 @@ func (k knownKeys) find(head vault.Header) *vault.Wallet {
 	return file
 }
 
-func (w *wallets) refuseKnown(news []vault.New) error {
+// refuseKnown refuses to make wallets whose account is here already.
+func (w *wallets) refuseKnown(d *deriver) error {
 	known := w.knownKeys()
-	for _, n := range news {
+	for i := range d.mnemonics {
+		n, err := d.make(i)
+		if err != nil {
+			return err
+		}
 		if file := known.find(n.Header); file != nil {
-			return rpc.Errorf(rpc.CodeWalletExists, "already here as %s (number %d)", file.Name(), file.Number())
+			return alreadyHere(file)
 		}
 	}
 	return nil
 }
 
-// create stores wallets and gives them rows. Old ones may have been paid
-// already: their coins are searched.
-func (w *wallets) create(ctx context.Context, news []vault.New, key *vault.Key, old bool) ([]*vault.Wallet, error) {
-	files, err := w.vault.Create(news, key)
+func alreadyHere(file *vault.Wallet) error {
+	return rpc.Errorf(rpc.CodeWalletExists, "already here as %s (number %d)", file.Name(), file.Number())
+}
+
+// create stores wallets that may have been paid already.
+func (w *wallets) create(ctx context.Context, news []vault.New) ([]*vault.Wallet, error) {
+	files, err := w.vault.Create(news, nil)
 	if err != nil {
 		return nil, walletError(err)
 	}
-	// From here on they exist: what fails now is made good at the next start.
+	return files, w.made(ctx, files, true)
+}
+
+// made gives new wallets rows. Those that may have been paid already have their
+// coins searched.
+func (w *wallets) made(ctx context.Context, files []*vault.Wallet, old bool) (err error) {
+	// They exist now: what fails here is made good at the next start.
 	ctx = context.WithoutCancel(ctx)
 	if old && w.host.chain.Tip().Height > 0 {
 		err = w.rescan(ctx, files)
@@ -346,23 +375,23 @@ func (w *wallets) create(ctx context.Context, news []vault.New, key *vault.Key, 
 		w.mu.Unlock()
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	text := fmt.Sprintf("wallet %s made", files[0].Name())
 	if len(files) > 1 {
 		text = fmt.Sprintf("%d wallets made, %s to %s", len(files), files[0].Name(), files[len(files)-1].Name())
 	}
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: text})
-	return files, nil
+	return nil
 }
 
 // shown are new wallets as their maker sees them.
-func (w *wallets) shown(files []*vault.Wallet, news []vault.New, rings []*ring, private bool) ([]rpc.WalletKeys, error) {
+func (w *wallets) shown(files []*vault.Wallet, d *deriver) ([]rpc.WalletKeys, error) {
 	list := make([]rpc.WalletKeys, len(files))
 	first, _ := w.defaultWallet()
 	for i, file := range files {
-		list[i] = rpc.WalletKeys{Wallet: w.row(file, wallet.Balance{}, first), Mnemonic: string(news[i].Secret.Mnemonic)}
-		if err := w.addKeys(&list[i], rings[i], private); err != nil {
+		list[i] = rpc.WalletKeys{Wallet: w.row(file, wallet.Balance{}, first), Mnemonic: d.mnemonics[i]}
+		if err := w.addKeys(&list[i], d.rings[i], d.request.ShowPrivate); err != nil {
 			return nil, err
 		}
 	}
@@ -434,13 +463,13 @@ func (w *wallets) importKey(ctx context.Context, r rpc.ImportKey) (rpc.Wallet, e
 	defer secret.Wipe()
 	n := w.keyWallet(key, t, sourceKey, "", secret)
 	n.Header.Name = r.Name
-	if err := w.refuseKnown([]vault.New{n}); err != nil {
-		return rpc.Wallet{}, err
+	if file := w.knownKeys().find(n.Header); file != nil {
+		return rpc.Wallet{}, alreadyHere(file)
 	}
 	if w.vault.Locked() {
 		return rpc.Wallet{}, errLocked
 	}
-	files, err := w.create(ctx, []vault.New{n}, nil, true)
+	files, err := w.create(ctx, []vault.New{n})
 	if err != nil {
 		return rpc.Wallet{}, err
 	}

@@ -262,7 +262,7 @@ func (w *wallets) restore(ctx context.Context, r rpc.RestoreWords) (rpc.Restored
 	}
 	var made []*vault.Wallet
 	if len(found) > 0 {
-		if made, err = w.create(ctx, found, nil, true); err != nil {
+		if made, err = w.create(ctx, found); err != nil {
 			return rpc.Restored{}, err
 		}
 	}

@@ -108,6 +108,9 @@ func (k *Key) Wipe() {
 }
 
 func (k *Key) clone() *Key {
+	if k == nil {
+		return nil
+	}
 	return &Key{kdf: k.kdf, bytes: bytes.Clone(k.bytes)}
 }
 

@@ -27,6 +27,8 @@ func (v *Vault) SetPassphrase(passphrase []byte) error {
 	if err := checkPassphrase(passphrase); err != nil {
 		return err
 	}
+	v.creating.Lock()
+	defer v.creating.Unlock()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	switch {

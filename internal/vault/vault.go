@@ -41,6 +41,7 @@ const (
 	whatWallet = "lode-wallet"
 
 	checkText = "lode passphrase check"
+	idSize    = 16 // bytes
 
 	// MaxWallets is the highest wallet number; policy.
 	MaxWallets = 1<<24 - 1
@@ -89,7 +90,10 @@ type Vault struct {
 	network  string
 	problems []error
 
-	// mu guards what follows and the folder's own file.
+	creating sync.Mutex // held while wallets are made; taken before mu
+
+	// mu guards what follows. Only who holds creating writes the folder's own
+	// file and next.
 	mu      sync.RWMutex
 	next    int
 	kdf     *KDF
