@@ -70,15 +70,18 @@ func (d *disk) open(t testing.TB) *Manager {
 type script struct {
 	*testing.T
 	disk   *disk
+	watch  *coinWatch
 	m      *Manager
 	blocks map[string]*wire.MsgBlock
 }
 
 func newScript(t *testing.T) *script {
 	d := newDisk(shortMaturity())
+	w := d.watch()
 	return &script{
 		T:      t,
 		disk:   d,
+		watch:  w,
 		m:      d.open(t),
 		blocks: map[string]*wire.MsgBlock{"genesis": d.params.Genesis},
 	}
@@ -109,6 +112,14 @@ func (s *script) height(b *wire.MsgBlock) int32 {
 	return 0
 }
 
+// consistent looks at everything that can be looked at after a step.
+func (s *script) consistent() {
+	s.Helper()
+	if err := errors.Join(s.m.CheckIndex(), s.watch.fault); err != nil {
+		s.Fatal(err)
+	}
+}
+
 // accept makes a block and expects it to be taken.
 func (s *script) accept(name, parent string, change ...mutation) {
 	s.Helper()
@@ -120,6 +131,7 @@ func (s *script) submit(b *wire.MsgBlock) {
 	if _, err := s.m.Accept(b, far); err != nil {
 		s.Fatalf("block was refused: %v", err)
 	}
+	s.consistent()
 }
 
 // refuse makes a block and expects it to be refused.
@@ -133,6 +145,7 @@ func (s *script) resubmit(kind consensus.Kind, b *wire.MsgBlock) {
 	if _, err := s.m.Accept(b, far); !errors.Is(err, kind) {
 		s.Fatalf("got %v, want %s", err, kind)
 	}
+	s.consistent()
 }
 
 // expectBadAncestor makes a block with which a branch would win, but for one of
@@ -143,6 +156,7 @@ func (s *script) expectBadAncestor(kind consensus.Kind, name, parent string) {
 	if err != nil || result.Best || !errors.Is(result.Ancestor, kind) {
 		s.Fatalf("got %+v, %v, want an ancestor with %s", result, err, kind)
 	}
+	s.consistent()
 }
 
 func (s *script) expectTip(name string) {
@@ -150,6 +164,7 @@ func (s *script) expectTip(name string) {
 	if got := s.m.Tip(); got.Hash != s.blocks[name].BlockHash() {
 		s.Fatalf("tip is %s, want %s", s.name(got), name)
 	}
+	s.consistent()
 }
 
 func (s *script) name(e *Entry) string {

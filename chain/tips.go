@@ -85,11 +85,17 @@ func (m *Manager) Invalidate(hash chainhash.Hash) error {
 // Reconsider takes back that a block, its ancestors or its descendants are
 // invalid, and moves to the best branch; blocks that break a rule are found
 // invalid again (Core's reconsiderblock).
+//
+// Branches that begin at one of these ancestors are good again too, unless they
+// have a bad block of their own. Core 28 forgets them, and then fails its own
+// check of the index, which is on by default on regtest.
 func (m *Manager) Reconsider(hash chainhash.Hash) error {
 	return m.direct(hash, func(g *Group, e *Entry) error {
 		// A block that is not bad has no bad ancestors.
+		var top *Entry
 		for a := e; a != nil && g.meta(a).status.bad(); a = a.parent {
 			g.clearFailed(a)
+			top = a
 		}
 		for leaf := range g.leaves() {
 			if leaf.Ancestor(e.Height) != e {
@@ -98,6 +104,9 @@ func (m *Manager) Reconsider(hash chainhash.Hash) error {
 			for d := leaf; d != e; d = d.parent {
 				g.clearFailed(d)
 			}
+		}
+		if top != nil {
+			g.clearFailedParents(top)
 		}
 		return g.settle()
 	})
@@ -135,5 +144,28 @@ func (g *Group) clearFailed(e *Entry) {
 	if at.status.bad() {
 		at.status &^= failed | failedParent
 		g.setMeta(e, at)
+	}
+}
+
+// clearFailedParents takes back that an ancestor is bad from those descendants of
+// top, which is good, that have no bad one any more.
+func (g *Group) clearFailedParents(top *Entry) {
+	for leaf := range g.leaves() {
+		if leaf.Ancestor(top.Height) != top {
+			continue
+		}
+		var path []*Entry
+		for e := leaf; e != top; e = e.parent {
+			path = append(path, e)
+		}
+		for _, e := range slices.Backward(path) {
+			at := g.meta(e)
+			if at.status &^= failedParent; at != g.meta(e) {
+				g.setMeta(e, at)
+			}
+			if at.status&failed != 0 {
+				break
+			}
+		}
 	}
 }

@@ -191,17 +191,19 @@ func TestFilterHeadersAsCore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var calls []struct {
-		Method string
-		Params []any
-		Status int
-		Result json.RawMessage
+	var transcript struct {
+		Calls []struct {
+			Method string
+			Params []any
+			Status int
+			Result json.RawMessage
+		}
 	}
-	if err := json.Unmarshal(raw, &calls); err != nil {
+	if err := json.Unmarshal(raw, &transcript); err != nil {
 		t.Fatal(err)
 	}
 	compared := 0
-	for _, c := range calls {
+	for _, c := range transcript.Calls {
 		if c.Method != "getblockfilter" || c.Status != 200 {
 			continue
 		}
