@@ -10,13 +10,16 @@ import (
 	"github.com/lode-chain/lode/network"
 )
 
-// mainnet returns main's rules for difficulty and subsidy.
+// mainnet returns main's rules, as far as they concern blocks (test-only: nobody
+// can open such a network).
 func mainnet() *network.Params {
 	limit, _ := new(big.Int).SetString("00000000ffffffffffffffffffffffffffffffffffffffffffffffffffffffff", 16)
 	return &network.Params{
 		Genesis:  &wire.MsgBlock{Header: wire.BlockHeader{Bits: 0x1d00ffff}},
 		PowLimit: limit, PowLimitBits: 0x1d00ffff, TargetSpacing: 600, TargetTimespan: 1_209_600,
-		Subsidy: 50 * coin, HalvingInterval: 210_000,
+		Subsidy: 50 * coin, HalvingInterval: 210_000, Maturity: 100,
+		BIP34Height: 227_931, BIP65Height: 388_381, BIP66Height: 363_725,
+		CSVHeight: 419_328, SegwitHeight: 481_824, TaprootHeight: 709_632,
 	}
 }
 
