@@ -3,9 +3,11 @@ package mempool
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/lode-chain/lode/chain"
@@ -14,22 +16,71 @@ import (
 
 // candidate is a transaction that has passed the checks.
 type candidate struct {
-	entry    *Entry
-	replaced []*node // what goes when it comes: conflicts and their descendants, parents first
+	entry     *Entry
+	coins     []*consensus.Coin  // that it spends
+	ancestors map[*node]struct{} // in the pool
+	conflicts []*node            // what cannot stay when it comes, by txid
+	sibling   bool               // one of conflicts is only another child of its parent
+	replaced  []*node            // conflicts and their descendants, parents first
 }
 
-// check judges a transaction against the chain's tip and the pool, in the order
+// rate is the feerate by which it is judged, in satoshis per 1,000 vbytes.
+func (c *candidate) rate() int64 { return rateOf(c.entry.ModifiedFee(), c.entry.VSize) }
+
+// terms are what differs between the ways into the pool (Core's ATMPArgs).
+type terms struct {
+	replace      bool  // it may take the place of others
+	evictSibling bool  // and, as a TRUC transaction, of its parent's other child
+	packageFees  bool  // the floor is for its package as a whole
+	carveOut     bool  // the limits of chains may be stretched
+	maxRate      int64 // refuse above, in satoshis per 1,000 vbytes; 0: never
+}
+
+// single are the terms of a transaction that comes alone.
+var single = terms{replace: true, evictSibling: true, carveOut: true}
+
+// admit judges a transaction against the chain's tip and the pool, in the order
 // of Core's MemPoolAccept, whose first complaint is the one that is reported.
-func (p *Pool) check(tx *wire.MsgTx, now time.Time) (*candidate, error) {
-	if err := p.checkAlone(tx); err != nil {
-		return nil, err
-	}
-	coins, err := p.coins(tx)
+func (p *Pool) admit(a arrival, v *coinView, t terms) (*candidate, error) {
+	c, err := p.preCheck(a, v, t)
 	if err != nil {
 		return nil, err
 	}
-	a := arrival{tx: tx, time: now, height: p.tip.Height}
-	return p.judge(a, coins)
+	if t.maxRate > 0 && c.rate() > t.maxRate {
+		return nil, policy(MaxFeerateExceeded, "")
+	}
+	if len(c.conflicts) > 0 {
+		if err := p.checkReplacement(c); err != nil {
+			return nil, err
+		}
+	}
+	if !a.checked {
+		if err := p.checkScripts(c.entry, c.coins); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// preCheck is admit without what may be different for a transaction in a package:
+// replacement, and the scripts (Core's PreChecks).
+func (p *Pool) preCheck(a arrival, v *coinView, t terms) (*candidate, error) {
+	if err := p.checkAlone(a.tx); err != nil {
+		return nil, err
+	}
+	c, err := p.checkCoins(a, v, t)
+	if err != nil {
+		return nil, err
+	}
+	if a.origin == fresh {
+		if err := p.checkFee(c.entry, a.time, t); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.checkRelatives(c, a.origin, t); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // checkAlone checks what does not depend on the chain.
@@ -51,45 +102,66 @@ func (p *Pool) checkAlone(tx *wire.MsgTx) error {
 	return nil
 }
 
-// coins returns the coins that a transaction spends, of the chain and of the
-// pool, nil where there is none. The pool is at the tip to which they belong.
-func (p *Pool) coins(tx *wire.MsgTx) ([]*consensus.Coin, error) {
+// coinView finds the coins that transactions on their way into the pool spend. What
+// it has of the chain belongs to the tip that the pool is at.
+type coinView struct {
+	pool  *Pool
+	chain map[wire.OutPoint]*consensus.Coin
+	group map[chainhash.Hash]*wire.MsgTx // of the same package, judged before
+}
+
+// coinView brings the pool to the chain's tip and fetches the coins of transactions.
+func (p *Pool) coinView(txs ...*wire.MsgTx) (*coinView, error) {
 	for {
 		if err := p.follow(); err != nil {
 			return nil, err
 		}
-		ops := make([]wire.OutPoint, 0, len(tx.TxIn))
-		for _, in := range tx.TxIn {
-			if p.graph.nodes[in.PreviousOutPoint.Hash] == nil {
-				ops = append(ops, in.PreviousOutPoint)
+		var ops []wire.OutPoint
+		for _, tx := range txs {
+			for _, in := range tx.TxIn {
+				if p.graph.nodes[in.PreviousOutPoint.Hash] == nil {
+					ops = append(ops, in.PreviousOutPoint)
+				}
 			}
 		}
-		found, tip, err := p.config.Chain.Coins(ops)
+		coins, tip, err := p.coinsOf(ops)
 		if err != nil {
-			return nil, local("read coins", err)
+			return nil, err
 		}
 		if tip == p.tip {
-			byOp := make(map[wire.OutPoint]*consensus.Coin, len(ops))
-			for i, op := range ops {
-				byOp[op] = found[i]
-			}
-			return p.withPoolCoins(tx, byOp), nil
+			return &coinView{pool: p, chain: coins}, nil
 		}
 	}
 }
 
-// withPoolCoins returns the coins that a transaction spends from those of the
-// chain and from the outputs of the pool's transactions, which count as being in
-// the next block.
-func (p *Pool) withPoolCoins(tx *wire.MsgTx, ofChain map[wire.OutPoint]*consensus.Coin) []*consensus.Coin {
+// coinsOf looks coins up in the chain, and says to which tip they belong.
+func (p *Pool) coinsOf(ops []wire.OutPoint) (map[wire.OutPoint]*consensus.Coin, *chain.Entry, error) {
+	found, tip, err := p.config.Chain.Coins(ops)
+	if err != nil {
+		return nil, nil, local("read coins", err)
+	}
+	coins := make(map[wire.OutPoint]*consensus.Coin, len(ops))
+	for i, op := range ops {
+		coins[op] = found[i]
+	}
+	return coins, tip, nil
+}
+
+// coins returns the coins that a transaction spends, nil where there is none.
+// Those of other waiting transactions count as being in the next block.
+func (v *coinView) coins(tx *wire.MsgTx) []*consensus.Coin {
 	coins := make([]*consensus.Coin, len(tx.TxIn))
 	for i, in := range tx.TxIn {
 		op := in.PreviousOutPoint
-		parent := p.graph.nodes[op.Hash]
+		parent := v.group[op.Hash]
+		if n := v.pool.graph.nodes[op.Hash]; n != nil {
+			parent = n.entry.Tx
+		}
 		if parent == nil {
-			coins[i] = ofChain[op]
-		} else if outs := parent.entry.Tx.TxOut; int64(op.Index) < int64(len(outs)) {
-			coins[i] = &consensus.Coin{Value: outs[op.Index].Value, Script: outs[op.Index].PkScript, Height: p.tip.Height + 1}
+			coins[i] = v.chain[op]
+		} else if int64(op.Index) < int64(len(parent.TxOut)) {
+			out := parent.TxOut[op.Index]
+			coins[i] = &consensus.Coin{Value: out.Value, Script: out.PkScript, Height: v.pool.tip.Height + 1}
 		}
 	}
 	return coins
@@ -101,8 +173,9 @@ type arrival struct {
 	time   time.Time
 	height int32 // of the tip when it came in
 
-	origin  origin
-	checked bool // its scripts have passed under the standard flags
+	origin      origin
+	checked     bool // its scripts have passed under the standard flags
+	unbroadcast bool // as in Entry
 }
 
 // origin says where a transaction comes from, and so what has been settled.
@@ -111,11 +184,12 @@ type origin uint8
 const (
 	fresh     origin = iota // handed in
 	fromBlock               // of a block that was disconnected: fees and replacement do not matter
-	kept                    // it was in the pool before: neither do the limits of chains
+	kept                    // it was in the pool before: nor do its children's number and TRUC
 )
 
-// judge checks all that checkAlone does not, given the coins that are spent.
-func (p *Pool) judge(a arrival, coins []*consensus.Coin) (*candidate, error) {
+// checkCoins checks a transaction's place in time, that it is new, and what it
+// spends.
+func (p *Pool) checkCoins(a arrival, v *coinView, t terms) (*candidate, error) {
 	tx, next := a.tx, p.tip.Height+1
 	if !consensus.IsFinal(tx, next, p.tip.MedianTimePast()) {
 		return nil, policy(NonFinal, "")
@@ -124,9 +198,14 @@ func (p *Pool) judge(a arrival, coins []*consensus.Coin) (*candidate, error) {
 		return nil, err
 	}
 	conflicts := p.conflicts(tx)
-	if a.origin != fresh && len(conflicts) > 0 {
+	switch {
+	case len(conflicts) == 0:
+	case a.origin != fresh:
 		return nil, policy(InsufficientFee, "conflicts with %s", conflicts[0].entry.TxID)
+	case !t.replace:
+		return nil, policy(ReplacementDisallowed, "")
 	}
+	coins := v.coins(tx)
 	if slices.Contains(coins, nil) {
 		return nil, p.missing(a)
 	}
@@ -146,41 +225,44 @@ func (p *Pool) judge(a arrival, coins []*consensus.Coin) (*candidate, error) {
 		}
 	}
 	sigOps := consensus.SigOpCost(tx, coins, consensus.StandardFlags)
+	e := newEntry(tx, fee, p.deltas[tx.TxHash()], sigOps, a.time, a.height)
+	e.Unbroadcast = a.unbroadcast
 	if sigOps > maxStandardSigOpCost {
 		return nil, policy(TooManySigops, "%d", sigOps)
 	}
-	c := &candidate{entry: NewEntry(tx, fee, sigOps, a.time, a.height)}
-	if a.origin == fresh {
-		if err := p.checkFee(c.entry, a.time); err != nil {
-			return nil, err
-		}
-	}
-	if a.origin != kept {
-		if c.replaced, err = p.checkRelatives(c.entry, conflicts); err != nil {
-			return nil, err
-		}
-	}
-	if !a.checked {
-		if err := p.checkScripts(c.entry, coins); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
+	return &candidate{entry: e, coins: coins, conflicts: conflicts}, nil
 }
 
-// checkRelatives judges a transaction by its ancestors in the pool and by those
-// that it conflicts with, and returns what it replaces.
-func (p *Pool) checkRelatives(e *Entry, conflicts []*node) ([]*node, error) {
-	ancestors, err := p.checkLimits(e, conflicts)
-	if err != nil || len(conflicts) == 0 {
-		return nil, err
+// checkRelatives judges a transaction by its ancestors in the pool, and adds to
+// its conflicts the sibling that it would evict.
+func (p *Pool) checkRelatives(c *candidate, from origin, t terms) error {
+	if from == kept {
+		// Only a reorganisation can have made its chain longer.
+		unlimited := limits{p.policy.MaxAncestors, math.MaxInt, p.policy.MaxAncestorSize, math.MaxInt64}
+		if _, problem := p.ancestors(c.entry, unlimited); problem != "" {
+			return policy(TooLongMempoolChain, "%s", problem)
+		}
+		return nil
 	}
-	for _, n := range conflicts {
-		if _, both := ancestors[n]; both {
-			return nil, &consensus.Error{Kind: SpendsConflictingTx, Debug: fmt.Sprintf("%s spends conflicting transaction %s", e.TxID, n.entry.TxID)}
+	var err error
+	if c.ancestors, err = p.checkLimits(c.entry, c.conflicts, t.carveOut); err != nil {
+		return err
+	}
+	sibling, complaint := checkTRUC(c.entry, c.ancestors, c.conflicts)
+	switch {
+	case complaint == "":
+	case sibling == nil || !t.evictSibling || from != fresh:
+		return policy(TRUCViolation, "%s", complaint)
+	default:
+		c.conflicts, c.sibling = append(c.conflicts, sibling), true
+		slices.SortFunc(c.conflicts, byTxID)
+	}
+	for _, n := range sortedNodes(c.ancestors) {
+		if slices.Contains(c.conflicts, n) {
+			return &consensus.Error{Kind: SpendsConflictingTx, Debug: fmt.Sprintf("%s spends conflicting transaction %s", c.entry.TxID, n.entry.TxID)}
 		}
 	}
-	return p.checkReplacement(e, conflicts)
+	return nil
 }
 
 // checkNew refuses what the pool has already.
@@ -195,7 +277,7 @@ func (p *Pool) checkNew(tx *wire.MsgTx) error {
 }
 
 // conflicts returns the transactions of the pool that spend one of the same
-// outputs, without repetition.
+// outputs, by txid.
 func (p *Pool) conflicts(tx *wire.MsgTx) []*node {
 	var list []*node
 	for _, in := range tx.TxIn {
@@ -203,6 +285,7 @@ func (p *Pool) conflicts(tx *wire.MsgTx) []*node {
 			list = append(list, n)
 		}
 	}
+	slices.SortFunc(list, byTxID)
 	return list
 }
 
@@ -242,82 +325,30 @@ func medianTimeAt(tip *chain.Entry) func(int32) int64 {
 	return func(height int32) int64 { return tip.Ancestor(height).MedianTimePast() }
 }
 
-// checkFee refuses what pays less than the pool's floor (Core's CheckFeeRate).
-func (p *Pool) checkFee(e *Entry, now time.Time) error {
-	least := feeAt(p.policy.MinRelayFee, e.VSize)
-	if e.Fee < least {
-		return policy(MinRelayFeeNotMet, "%d < %d", e.Fee, least)
+// checkFee refuses what pays less than is asked of every transaction, and of one
+// that comes now. A package cannot make up for the former, as it may lose the
+// child that pays; but TRUC transactions are safe from that.
+func (p *Pool) checkFee(e *Entry, now time.Time, t terms) error {
+	fee := e.ModifiedFee()
+	if least := feeAt(p.policy.MinRelayFee, e.VSize); !isTRUC(e.Tx) && fee < least {
+		return policy(MinRelayFeeNotMet, "%d < %d", fee, least)
 	}
-	least = feeAt(p.floor.rate(now, p.graph.memory, &p.policy), e.VSize)
-	if e.Fee < least {
-		return policy(MempoolMinFeeNotMet, "%d < %d", e.Fee, least)
+	if t.packageFees {
+		return nil
+	}
+	return p.checkFloor(fee, e.VSize, now)
+}
+
+// checkFloor refuses what pays less than the pool's floor for its size (Core's
+// CheckFeeRate).
+func (p *Pool) checkFloor(fee, vsize int64, now time.Time) error {
+	if least := feeAt(p.floor.rate(now, p.graph.memory, &p.policy), vsize); fee < least {
+		return reconsider(MempoolMinFeeNotMet, "%d < %d", fee, least)
+	}
+	if least := feeAt(p.policy.MinRelayFee, vsize); fee < least {
+		return reconsider(MinRelayFeeNotMet, "%d < %d", fee, least)
 	}
 	return nil
-}
-
-// limits are how many relatives a transaction may have in the pool, itself
-// included, and their size in vbytes.
-type limits struct {
-	ancestors, descendants       int
-	ancestorSize, descendantSize int64
-}
-
-// checkLimits returns a transaction's ancestors in the pool, or refuses it when
-// there would be too long a chain.
-func (p *Pool) checkLimits(e *Entry, conflicts []*node) (map[*node]struct{}, error) {
-	l := limits{p.policy.MaxAncestors, p.policy.MaxDescendants, p.policy.MaxAncestorSize, p.policy.MaxDescendantSize}
-	if len(conflicts) == 1 {
-		// The conflict goes, so its place among its parents' descendants is free.
-		l.descendants++
-		l.descendantSize += conflicts[0].desc.VSize
-	}
-	ancestors, problem := p.ancestors(e, l)
-	if problem == "" {
-		return ancestors, nil
-	}
-	if e.VSize <= carveOutSize {
-		l.ancestors = 2
-		l.descendants++
-		l.descendantSize += carveOutSize
-		if ancestors, again := p.ancestors(e, l); again == "" {
-			return ancestors, nil
-		}
-	}
-	return nil, policy(TooLongMempoolChain, "%s", problem)
-}
-
-// ancestors walks up from a new transaction and says in Core's words which limit
-// it meets (CalculateAncestorsAndCheckLimits).
-func (p *Pool) ancestors(e *Entry, l limits) (map[*node]struct{}, string) {
-	todo := p.graph.parentsOf(e.Tx)
-	if len(todo)+1 > l.ancestors {
-		return nil, fmt.Sprintf("too many unconfirmed parents [limit: %d]", l.ancestors)
-	}
-	seen := map[*node]struct{}{}
-	size := e.VSize
-	for len(todo) > 0 {
-		n := todo[0]
-		todo = todo[1:]
-		seen[n] = struct{}{}
-		size += n.entry.VSize
-		switch {
-		case n.desc.VSize+e.VSize > l.descendantSize:
-			return nil, fmt.Sprintf("exceeds descendant size limit for tx %s [limit: %d]", n.entry.TxID, l.descendantSize)
-		case n.desc.Count+1 > l.descendants:
-			return nil, fmt.Sprintf("too many descendants for tx %s [limit: %d]", n.entry.TxID, l.descendants)
-		case size > l.ancestorSize:
-			return nil, fmt.Sprintf("exceeds ancestor size limit [limit: %d]", l.ancestorSize)
-		}
-		for _, parent := range n.parents {
-			if _, old := seen[parent]; !old && !slices.Contains(todo, parent) {
-				todo = append(todo, parent)
-			}
-		}
-		if len(todo)+len(seen)+1 > l.ancestors {
-			return nil, fmt.Sprintf("too many unconfirmed ancestors [limit: %d]", l.ancestors)
-		}
-	}
-	return seen, ""
 }
 
 // checkScripts runs the scripts of all inputs under the standard flags, and lets

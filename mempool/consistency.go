@@ -2,6 +2,7 @@ package mempool
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,7 +32,8 @@ func (g *graph) check() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	var total Sums
-	var memory int64
+	var memory, paid int64
+	unbroadcast := 0
 	spent := map[wire.OutPoint]*node{}
 	holes := 0
 	for i, n := range g.order {
@@ -42,6 +44,10 @@ func (g *graph) check() error {
 		e := n.view()
 		total.add(e)
 		memory += e.memory()
+		paid += e.Fee
+		if e.Unbroadcast {
+			unbroadcast++
+		}
 		if n.order != i || g.nodes[e.TxID] != n || g.byWTxID[e.WTxID] != n || e.Tx.TxHash() != e.TxID || e.Tx.WitnessHash() != e.WTxID {
 			fault("%s: indexes are wrong", e.TxID)
 		}
@@ -71,8 +77,8 @@ func (g *graph) check() error {
 	if total.Count != len(g.nodes) || total.Count != len(g.byWTxID) || total.Count != len(g.worst.list) || holes != g.holes {
 		fault("%d transactions in order, %d and %d in indexes, %d in the heap, %d holes of %d", total.Count, len(g.nodes), len(g.byWTxID), len(g.worst.list), holes, g.holes)
 	}
-	if total.VSize != g.vsize || total.Fees != g.fees || memory != g.memory {
-		fault("totals %d %d %d, want %d %d %d", g.vsize, g.fees, g.memory, total.VSize, total.Fees, memory)
+	if total.VSize != g.vsize || paid != g.fees || memory != g.memory || unbroadcast != g.unbroadcast {
+		fault("totals %d %d %d %d, want %d %d %d %d", g.vsize, g.fees, g.memory, g.unbroadcast, total.VSize, paid, memory, unbroadcast)
 	}
 	if !maps.Equal(spent, g.spent) {
 		fault("the index of spent outputs is wrong")
@@ -105,18 +111,17 @@ func (p *Pool) checkPossible() error {
 		for _, in := range e.Tx.TxIn {
 			ops = append(ops, in.PreviousOutPoint)
 		}
-		found, tip, err := p.config.Chain.Coins(ops)
+		found, tip, err := p.coinsOf(ops)
 		if err != nil {
 			return err
 		}
 		if tip != p.tip {
 			return errors.New("the chain has moved on during the check")
 		}
-		byOp := map[wire.OutPoint]*consensus.Coin{}
-		for i, op := range ops {
-			byOp[op] = found[i]
+		coins := (&coinView{pool: p, chain: found}).coins(e.Tx)
+		if slices.Contains(coins, nil) {
+			return fmt.Errorf("%s: has lost a coin", e.TxID)
 		}
-		coins := p.withPoolCoins(e.Tx, byOp)
 		fee, err := consensus.CheckTxInputs(p.config.Params, e.Tx, coins, tip.Height+1)
 		switch {
 		case err != nil:
@@ -139,21 +144,40 @@ func (p *Pool) checkStored() error {
 	if err == nil && !bytes.Equal(position, p.tip.Hash[:]) {
 		return fmt.Errorf("stored position %x is not the tip %s", position, p.tip.Hash)
 	}
-	stored := map[chainhash.Hash]bool{}
-	err = p.config.Store.Scan(txPrefix, kv.After(txPrefix), func(key, value []byte) error {
-		txid := chainhash.Hash(key[len(txPrefix):])
-		n := p.graph.nodes[txid]
-		if n == nil {
-			return fmt.Errorf("%s is in the store only", txid)
-		}
-		if !bytes.Equal(value, encodeRecord(n.entry)) {
-			return fmt.Errorf("%s is stored otherwise", txid)
-		}
-		stored[txid] = true
-		return nil
-	})
-	if err == nil && len(stored) != len(p.graph.nodes) {
-		err = fmt.Errorf("%d of %d transactions are stored", len(stored), len(p.graph.nodes))
-	}
-	return err
+	stored := 0
+	unbroadcast := 0
+	deltas := map[chainhash.Hash]int64{}
+	return errors.Join(
+		p.scanIDs(txPrefix, func(txid chainhash.Hash, value []byte) error {
+			stored++
+			n := p.graph.nodes[txid]
+			switch {
+			case n == nil:
+				return fmt.Errorf("%s is in the store only", txid)
+			case !bytes.Equal(value, encodeRecord(n.entry)):
+				return fmt.Errorf("%s is stored otherwise", txid)
+			case n.entry.Delta != p.deltas[txid]:
+				return fmt.Errorf("%s has delta %d, want %d", txid, n.entry.Delta, p.deltas[txid])
+			}
+			return nil
+		}),
+		p.scanIDs(unbroadcastPrefix, func(txid chainhash.Hash, _ []byte) error {
+			unbroadcast++
+			if n := p.graph.nodes[txid]; n == nil || !n.entry.Unbroadcast {
+				return fmt.Errorf("%s is stored as unbroadcast", txid)
+			}
+			return nil
+		}),
+		p.scanIDs(deltaPrefix, func(txid chainhash.Hash, value []byte) error {
+			deltas[txid] = int64(binary.LittleEndian.Uint64(value))
+			return nil
+		}),
+		func() error {
+			if stored != len(p.graph.nodes) || unbroadcast != p.graph.unbroadcast || !maps.Equal(deltas, p.deltas) {
+				return fmt.Errorf("%d of %d transactions, %d of %d unbroadcast, deltas %v of %v are stored",
+					stored, len(p.graph.nodes), unbroadcast, p.graph.unbroadcast, deltas, p.deltas)
+			}
+			return nil
+		}(),
+	)
 }

@@ -14,11 +14,11 @@ import (
 type Sums struct {
 	Count int   // transactions, itself included
 	VSize int64 // vbytes
-	Fees  int64 // satoshis
+	Fees  int64 // modified fees, in satoshis
 }
 
-func (s *Sums) add(e *Entry)    { s.Count++; s.VSize += e.VSize; s.Fees += e.Fee }
-func (s *Sums) remove(e *Entry) { s.Count--; s.VSize -= e.VSize; s.Fees -= e.Fee }
+func (s *Sums) add(e *Entry)    { s.Count++; s.VSize += e.VSize; s.Fees += e.ModifiedFee() }
+func (s *Sums) remove(e *Entry) { s.Count--; s.VSize -= e.VSize; s.Fees -= e.ModifiedFee() }
 
 // Entry is a transaction in the pool as it stood at one moment. It is never
 // changed once made: when its relatives change, another Entry takes its place.
@@ -28,11 +28,15 @@ type Entry struct {
 	WTxID chainhash.Hash
 
 	Fee       int64     // satoshis
+	Delta     int64     // satoshis by which Prioritise makes it look as if it paid more
 	Weight    int64     //
 	VSize     int64     // vbytes, more than Weight/4 when it has many signature checks (policy, Core's GetVirtualTransactionSize)
 	SigOpCost int64     //
 	Time      time.Time // when it came in; whole seconds
 	Height    int32     // of the tip at that time
+
+	// Unbroadcast: it was handed in here, and no peer has asked for it yet.
+	Unbroadcast bool
 
 	Parents     []chainhash.Hash // in the pool, whose outputs it spends
 	Children    []chainhash.Hash // in the pool, that spend its outputs
@@ -40,13 +44,25 @@ type Entry struct {
 	Descendants Sums
 }
 
+// ModifiedFee is the fee by which a transaction is judged, mined and evicted, in
+// satoshis; what it pays is Fee.
+func (e *Entry) ModifiedFee() int64 {
+	const limit = int64(consensus.MaxMoney) // so that sums do not overflow
+	return e.Fee + min(max(e.Delta, -limit), limit)
+}
+
 // NewEntry measures a transaction that spends coins. Relatives are left out.
 func NewEntry(tx *wire.MsgTx, fee, sigOpCost int64, now time.Time, height int32) *Entry {
+	return newEntry(tx, fee, 0, sigOpCost, now, height)
+}
+
+func newEntry(tx *wire.MsgTx, fee, delta, sigOpCost int64, now time.Time, height int32) *Entry {
 	e := &Entry{
 		Tx:        tx,
 		TxID:      tx.TxHash(),
 		WTxID:     tx.WitnessHash(),
 		Fee:       fee,
+		Delta:     delta,
 		Weight:    consensus.Weight(tx),
 		SigOpCost: sigOpCost,
 		Time:      time.Unix(now.Unix(), 0),
@@ -76,7 +92,7 @@ func (e *Entry) memory() int64 {
 
 // node is a transaction with its links. All of it belongs to the pool's owner.
 type node struct {
-	entry    *Entry // its lists and sums are stale while dirty
+	entry    *Entry // its relatives and their sums are stale while dirty
 	dirty    bool
 	parents  []*node // without repetition
 	children []*node // without repetition
@@ -120,9 +136,10 @@ type graph struct {
 	holes   int                     // in order
 	worst   evictionHeap
 
-	vsize  int64
-	fees   int64
-	memory int64
+	vsize       int64
+	fees        int64 // what is paid, not modified
+	memory      int64
+	unbroadcast int
 }
 
 func newGraph() *graph {
@@ -169,7 +186,45 @@ func (g *graph) insert(e *Entry) *node {
 	g.vsize += e.VSize
 	g.fees += e.Fee
 	g.memory += n.memory
+	if e.Unbroadcast {
+		g.unbroadcast++
+	}
 	return n
+}
+
+// prioritise changes what a transaction's fee is taken for.
+func (g *graph) prioritise(n *node, delta int64) {
+	e := *n.entry
+	e.Delta = delta
+	change := e.ModifiedFee() - n.entry.ModifiedFee()
+	n.entry, n.dirty = &e, true
+	n.anc.Fees += change
+	n.desc.Fees += change
+	for d := range reach(n, childrenOf) {
+		d.anc.Fees += change
+		d.dirty = true
+	}
+	g.worst.fix(n)
+	for a := range reach(n, parentsOf) {
+		a.desc.Fees += change
+		a.dirty = true
+		g.worst.fix(a)
+	}
+}
+
+// mark notes whether a peer has yet to ask for a transaction.
+func (g *graph) mark(n *node, unbroadcast bool) {
+	if n.entry.Unbroadcast == unbroadcast {
+		return
+	}
+	e := *n.entry
+	e.Unbroadcast = unbroadcast
+	n.entry, n.dirty = &e, true
+	if unbroadcast {
+		g.unbroadcast++
+	} else {
+		g.unbroadcast--
+	}
 }
 
 // remove takes a transaction out. Its relatives stay.
@@ -199,6 +254,9 @@ func (g *graph) remove(n *node) {
 	g.vsize -= e.VSize
 	g.fees -= e.Fee
 	g.memory -= n.memory
+	if e.Unbroadcast {
+		g.unbroadcast--
+	}
 	g.order[n.order] = nil
 	if g.holes++; g.holes > 64 && g.holes > len(g.order)/2 {
 		g.compact()

@@ -1,6 +1,7 @@
 package mempool
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/lode-chain/lode/consensus"
@@ -36,7 +37,46 @@ const (
 	TooManyReplacements  consensus.Kind = "too many potential replacements"
 	ReplacementAddsInput consensus.Kind = "replacement-adds-unconfirmed"
 	MempoolFull          consensus.Kind = "mempool full"
+	MaxFeerateExceeded   consensus.Kind = "max feerate exceeded"
+	TRUCViolation        consensus.Kind = "TRUC-violation"
+	// ReplacementDisallowed: several transactions are tested together.
+	ReplacementDisallowed consensus.Kind = "bip125-replacement-disallowed"
 )
+
+// Kinds of refused packages.
+const (
+	// TransactionFailed: the refusal of one of the transactions says why.
+	TransactionFailed    consensus.Kind = "transaction failed"
+	PackageTooMany       consensus.Kind = "package-too-many-transactions"
+	PackageTooLarge      consensus.Kind = "package-too-large"
+	PackageDuplicates    consensus.Kind = "package-contains-duplicates"
+	PackageNotSorted     consensus.Kind = "package-not-sorted"
+	PackageConflict      consensus.Kind = "conflict-in-package"
+	PackageNotFamily     consensus.Kind = "package-not-child-with-parents"
+	PackageParentAbsent  consensus.Kind = "package-not-child-with-unconfirmed-parents"
+	PackageMempoolLimits consensus.Kind = "package-mempool-limits"
+)
+
+// mendable is a refusal for a fee that a child in the same package could make up
+// for (Core's TX_RECONSIDERABLE).
+type mendable struct{ refusal *consensus.Error }
+
+// Error returns the refusal's text.
+func (e mendable) Error() string { return e.refusal.Error() }
+
+// Unwrap returns the refusal.
+func (e mendable) Unwrap() error { return e.refusal }
+
+// reconsider returns a refusal that a package may mend.
+func reconsider(kind consensus.Kind, debug string, args ...any) error {
+	return mendable{&consensus.Error{Kind: kind, Sort: consensus.NotYet, Debug: fmt.Sprintf(debug, args...)}}
+}
+
+// mayMend says whether a transaction that was refused may pass in a package.
+func mayMend(err error) bool {
+	_, low := errors.AsType[mendable](err)
+	return low || errors.Is(err, consensus.BadTxnsInputsMissingOrSpent)
+}
 
 // policy returns a refusal by this pool's policy. Its sort is NotYet: another
 // pool, or this one at another time, may take the same transaction.

@@ -22,7 +22,7 @@ func (p *Pool) follow() error {
 		if tip == p.tip {
 			return nil
 		}
-		if len(p.graph.nodes) == 0 && tip.Height > p.tip.Height && tip.Ancestor(p.tip.Height) == p.tip {
+		if len(p.graph.nodes) == 0 && len(p.deltas) == 0 && tip.Height > p.tip.Height && tip.Ancestor(p.tip.Height) == p.tip {
 			// Nothing waits and nothing comes back: the blocks need not be read.
 			if err := p.moveTo(tip, &kv.Batch{}); err != nil {
 				return err
@@ -68,6 +68,7 @@ func (p *Pool) connect(steps []chain.Step) error {
 	gone := 0
 	for _, step := range steps {
 		for i, tx := range step.Block.Transactions {
+			p.clearDelta(&b, step.TxIDs[i])
 			if i == 0 {
 				continue
 			}
@@ -77,6 +78,7 @@ func (p *Pool) connect(steps []chain.Step) error {
 			}
 			for _, in := range tx.TxIn {
 				if n := p.graph.spent[in.PreviousOutPoint]; n != nil {
+					p.clearDelta(&b, n.entry.TxID)
 					removed := p.forget(withDescendants(n))
 					stage(&b, nil, removed)
 					gone += len(removed)
@@ -97,7 +99,7 @@ func (p *Pool) waiting() []arrival {
 	entries := p.graph.entries()
 	list := make([]arrival, len(entries))
 	for i, e := range entries {
-		list[i] = arrival{tx: e.Tx, time: e.Time, height: e.Height, origin: kept, checked: true}
+		list[i] = arrival{tx: e.Tx, time: e.Time, height: e.Height, origin: kept, checked: true, unbroadcast: e.Unbroadcast}
 	}
 	return list
 }
@@ -107,31 +109,40 @@ func (p *Pool) waiting() []arrival {
 // former come first, since the latter may depend on them.
 func (p *Pool) rebuild(given []arrival) error {
 	var back returned
+	var b kv.Batch
 	tip := p.tip
 	for {
 		var err error
-		if tip, err = p.walk(tip, &back); err != nil {
+		if tip, err = p.walk(tip, &back, &b); err != nil {
 			return err
 		}
 		list := append(p.returning(&back, tip), given...)
 		list = parentsFirst(list, func(a arrival) *wire.MsgTx { return a.tx })
-		coins, at, err := p.chainCoins(list)
+		var ops []wire.OutPoint
+		for _, a := range list {
+			for _, in := range a.tx.TxIn {
+				ops = append(ops, in.PreviousOutPoint)
+			}
+		}
+		coins, at, err := p.coinsOf(ops)
 		if err != nil {
 			return err
 		}
 		if at == tip {
-			return p.refill(tip, list, given, coins)
+			return p.refill(tip, list, given, coins, &b)
 		}
 	}
 }
 
 // walk takes the disconnected blocks' transactions on the way from a block to
 // the chain's tip, and returns the tip. The blocks that are connected need not be
-// read: what they confirm has no coins left to spend.
-func (p *Pool) walk(from *chain.Entry, back *returned) (*chain.Entry, error) {
+// read for that, as what they confirm has no coins left to spend; but they end
+// what Prioritise asked for.
+func (p *Pool) walk(from *chain.Entry, back *returned, b *kv.Batch) (*chain.Entry, error) {
 	for {
 		tip := p.config.Chain.Tip()
-		if tip.Ancestor(from.Height) == from {
+		up := tip.Ancestor(from.Height) == from
+		if up && (len(p.deltas) == 0 || tip == from) {
 			if tip.Height > p.tip.Height {
 				p.floor.connected()
 			}
@@ -143,7 +154,11 @@ func (p *Pool) walk(from *chain.Entry, back *returned) (*chain.Entry, error) {
 		}
 		for _, step := range steps {
 			if step.Connect {
-				break
+				for _, txid := range step.TxIDs {
+					p.clearDelta(b, txid)
+				}
+				from = step.Entry
+				continue
 			}
 			back.add(step)
 			from = step.Entry.Parent()
@@ -154,7 +169,7 @@ func (p *Pool) walk(from *chain.Entry, back *returned) (*chain.Entry, error) {
 // refill makes the pool of a list of transactions, leaving out what is not
 // possible after tip, and stores the difference. given are those of the list that
 // are in the store.
-func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.OutPoint]*consensus.Coin) (err error) {
+func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.OutPoint]*consensus.Coin, b *kv.Batch) (err error) {
 	oldGraph, oldTip := p.graph, p.tip
 	defer func() {
 		if err != nil {
@@ -162,13 +177,11 @@ func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.Ou
 		}
 	}()
 	p.graph, p.tip = newGraph(), tip
+	v := &coinView{pool: p, chain: coins}
 	for _, a := range list {
-		if p.checkAlone(a.tx) != nil {
-			continue
-		}
-		c, err := p.judge(a, p.withPoolCoins(a.tx, coins))
+		c, err := p.admit(a, v, single)
 		if err == nil {
-			p.graph.insert(c.entry)
+			p.insert(c.entry)
 		} else if consensus.SortOf(err) == consensus.Local {
 			return err
 		}
@@ -180,7 +193,6 @@ func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.Ou
 	for _, a := range given {
 		stored[a.tx.TxHash()] = a.tx.WitnessHash()
 	}
-	var b kv.Batch
 	for _, e := range p.graph.entries() {
 		if stored[e.TxID] != e.WTxID {
 			b.Put(txKey(e.TxID), encodeRecord(e))
@@ -189,31 +201,13 @@ func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.Ou
 	}
 	for txid := range stored {
 		b.Delete(txKey(txid))
+		b.Delete(unbroadcastKey(txid))
 	}
-	if err := p.moveTo(tip, &b); err != nil {
+	if err := p.moveTo(tip, b); err != nil {
 		return err
 	}
 	p.touch(true)
 	return nil
-}
-
-// chainCoins looks up what a list of transactions spends of the chain.
-func (p *Pool) chainCoins(list []arrival) (map[wire.OutPoint]*consensus.Coin, *chain.Entry, error) {
-	var ops []wire.OutPoint
-	for _, a := range list {
-		for _, in := range a.tx.TxIn {
-			ops = append(ops, in.PreviousOutPoint)
-		}
-	}
-	found, tip, err := p.config.Chain.Coins(ops)
-	if err != nil {
-		return nil, nil, local("read coins", err)
-	}
-	coins := make(map[wire.OutPoint]*consensus.Coin, len(ops))
-	for i, op := range ops {
-		coins[op] = found[i]
-	}
-	return coins, tip, nil
 }
 
 // returned collects the transactions of disconnected blocks, the latest block

@@ -60,7 +60,7 @@ func (h *heapList) Pop() any {
 }
 
 func score(n *node) Sums {
-	own := Sums{VSize: n.entry.VSize, Fees: n.entry.Fee}
+	own := Sums{VSize: n.entry.VSize, Fees: n.entry.ModifiedFee()}
 	if CompareFeerates(own.Fees, own.VSize, n.desc.Fees, n.desc.VSize) > 0 {
 		return own
 	}
@@ -68,8 +68,17 @@ func score(n *node) Sums {
 }
 
 // CompareFeerates compares the feerates fees/size of two transactions or groups
-// of them: negative when the first is lower.
+// of them: negative when the first is lower. Sizes are above zero; modified fees
+// may be below.
 func CompareFeerates(fees1, size1, fees2, size2 int64) int {
+	switch negative1, negative2 := fees1 < 0, fees2 < 0; {
+	case negative1 && negative2:
+		return CompareFeerates(-fees2, size2, -fees1, size1)
+	case negative1:
+		return -1
+	case negative2:
+		return 1
+	}
 	high1, low1 := bits.Mul64(uint64(fees1), uint64(size2))
 	high2, low2 := bits.Mul64(uint64(fees2), uint64(size1))
 	return cmp.Or(cmp.Compare(high1, high2), cmp.Compare(low1, low2))

@@ -151,10 +151,12 @@ func (m *model) replaceable(tx *wire.MsgTx, fee int64, conflicts []*wire.MsgTx, 
 		if ancestors[c] || fee*1000/vsize <= old*1000/consensus.VSize(c) {
 			return false
 		}
+		count += len(m.descendants(c))
+	}
+	for c := range gone {
 		for _, in := range c.TxIn {
 			had[in.PreviousOutPoint.Hash] = true
 		}
-		count += len(m.descendants(c))
 	}
 	for _, in := range tx.TxIn {
 		if id := in.PreviousOutPoint.Hash; m.find(id) != nil && !had[id] {
@@ -193,12 +195,12 @@ func (m *model) takes(tx *wire.MsgTx) bool {
 
 // refill empties the pool and adds what is still possible of what came back from
 // blocks and of what was there: for them fees and replacement are settled, for the
-// latter the limits of chains, too.
+// latter all but the number of its ancestors, too.
 func (m *model) refill(back, kept []*wire.MsgTx) {
 	m.pool = nil
 	set := m.utxos()
 	for i, tx := range append(back, kept...) {
-		if _, ok := m.fee(tx, set); ok && len(m.conflicts(tx)) == 0 && (i >= len(back) || m.short(tx, 0)) {
+		if _, ok := m.fee(tx, set); ok && len(m.conflicts(tx)) == 0 && (i >= len(back) && len(m.ancestors(tx)) < m.policy.MaxAncestors || i < len(back) && m.short(tx, 0)) {
 			m.pool = append(m.pool, tx)
 		}
 	}

@@ -3,13 +3,14 @@
 // is no room or a block makes them impossible.
 //
 // It leaves consensus to package consensus, the coins and the order of blocks
-// to package chain, the choice of what to mine to package template. Fee
-// estimates, TRUC and packages are not there yet.
+// to package chain, the choice of what to mine to package template, and the
+// sending to peers to others: it only remembers what no peer has asked for yet.
 //
 // A Pool owns its transactions under one mutex. It follows the chain by itself:
 // every operation first walks from the block it knows to the present tip, so
 // nothing is ever judged against an old tip. What Accept has returned is in the
 // store; a transaction leaves the store when the chain has it or it was dropped.
+// mempool.dat, Core's file, is only for import and export.
 package mempool
 
 import (
@@ -52,7 +53,9 @@ type Pool struct {
 	changed chan struct{}
 	view    *Snapshot // of the present state, or nil
 	floor   floor
-	oldest  int64 // no entry's time is before it, Unix seconds
+	oldest  int64                    // no entry's time is before it, Unix seconds
+	deltas  map[chainhash.Hash]int64 // satoshis, by txid, in the pool or not; none is 0
+	moves   uint64                   // transactions that came and went, plus 1
 }
 
 // Open loads the transactions that were stored and follows the chain to its tip.
@@ -60,7 +63,7 @@ func Open(c Config) (*Pool, error) {
 	if c.Policy == (Policy{}) {
 		c.Policy = DefaultPolicy()
 	}
-	p := &Pool{config: c, policy: c.Policy, graph: newGraph(), changed: make(chan struct{})}
+	p := &Pool{config: c, policy: c.Policy, graph: newGraph(), changed: make(chan struct{}), deltas: map[chainhash.Hash]int64{}, moves: 1}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.load(); err != nil {
@@ -72,13 +75,33 @@ func Open(c Config) (*Pool, error) {
 // Accept adds a transaction, and takes out those that it replaces, or refuses it
 // with a *consensus.Error. It is in the store, synced, when Accept returns.
 func (p *Pool) Accept(tx *wire.MsgTx, now time.Time) (*Entry, error) {
+	return p.accept(tx, now, false)
+}
+
+// AcceptOwn is Accept for a transaction that starts at this node: it counts as
+// not broadcast until a peer asks for it.
+func (p *Pool) AcceptOwn(tx *wire.MsgTx, now time.Time) (*Entry, error) {
+	return p.accept(tx, now, true)
+}
+
+func (p *Pool) accept(tx *wire.MsgTx, now time.Time, own bool) (*Entry, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c, err := p.check(tx, now)
+	c, err := p.check(tx, now, own)
 	if err != nil {
 		return nil, err
 	}
-	return p.add(c, now)
+	do := p.change()
+	n := do.replace(c)
+	do.limit(now)
+	if !do.holds(n) {
+		do.revert()
+		return nil, reconsider(MempoolFull, "")
+	}
+	if err := do.commit(); err != nil {
+		return nil, err
+	}
+	return n.view(), nil
 }
 
 // Test judges a transaction as Accept does, but for room in a full pool, and
@@ -86,11 +109,22 @@ func (p *Pool) Accept(tx *wire.MsgTx, now time.Time) (*Entry, error) {
 func (p *Pool) Test(tx *wire.MsgTx, now time.Time) (*Entry, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c, err := p.check(tx, now)
+	c, err := p.check(tx, now, false)
 	if err != nil {
 		return nil, err
 	}
 	return c.entry, nil
+}
+
+func (p *Pool) check(tx *wire.MsgTx, now time.Time, own bool) (*candidate, error) {
+	if err := p.checkAlone(tx); err != nil {
+		return nil, err // before coins are read
+	}
+	v, err := p.coinView(tx)
+	if err != nil {
+		return nil, err
+	}
+	return p.admit(arrival{tx: tx, time: now, height: p.tip.Height, unbroadcast: own}, v, single)
 }
 
 // Get returns a transaction of the pool as it is now known, nil when it is not
@@ -119,6 +153,10 @@ type Snapshot struct {
 	Tip     chainhash.Hash // of the chain at that moment, as far as the pool had followed it
 	Seq     uint64
 	Entries []*Entry // parents before children
+
+	// Sequence counts every transaction that came or went, from 1 (Core's
+	// mempool_sequence).
+	Sequence uint64
 }
 
 // Snapshot returns all transactions as they are now known; CatchUp first brings
@@ -127,7 +165,7 @@ func (p *Pool) Snapshot() Snapshot {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.view == nil {
-		p.view = &Snapshot{Tip: p.tip.Hash, Seq: p.seq, Entries: p.graph.entries()}
+		p.view = &Snapshot{Tip: p.tip.Hash, Seq: p.seq, Entries: p.graph.entries(), Sequence: p.moves}
 	}
 	return *p.view
 }
@@ -152,9 +190,11 @@ type Info struct {
 	VSize     int64 // vbytes of all
 	Memory    int64 // bytes that they occupy, estimated
 	MaxMemory int64
-	Fees      int64 // satoshis of all
+	Fees      int64 // satoshis of all, as they are paid
 	MinFee    int64 // satoshis per 1,000 vbytes that a transaction must pay now
 	Policy    Policy
+
+	Unbroadcast int // transactions that no peer has asked for yet
 }
 
 // Info counts.
@@ -169,6 +209,8 @@ func (p *Pool) Info(now time.Time) Info {
 		Fees:      p.graph.fees,
 		MinFee:    max(p.floor.rate(now, p.graph.memory, &p.policy), p.policy.MinRelayFee),
 		Policy:    p.policy,
+
+		Unbroadcast: p.graph.unbroadcast,
 	}
 }
 
@@ -209,9 +251,16 @@ func (p *Pool) touch(set bool) {
 	}
 }
 
+// insert adds a transaction to the graph.
+func (p *Pool) insert(e *Entry) *node {
+	p.moves++
+	return p.graph.insert(e)
+}
+
 // forget removes transactions from the graph, children before parents, and
 // returns their entries, parents before children.
 func (p *Pool) forget(nodes []*node) []*Entry {
+	p.moves += uint64(len(nodes))
 	entries := make([]*Entry, 0, len(nodes))
 	for _, n := range slices.Backward(nodes) {
 		entries = append(entries, n.entry)

@@ -15,7 +15,10 @@ import (
 )
 
 // The pool's keys: positionKey holds the hash of the last block that it has
-// followed, txPrefix and a txid one transaction.
+// followed, txPrefix and a txid one transaction, deltaPrefix and a txid what
+// Prioritise added to its fee, in satoshis (8 bytes, little-endian, signed).
+// unbroadcastPrefix and the txid of a transaction say that no peer has asked for
+// it yet; the value is empty.
 //
 // A transaction's value is a version byte, the time it came in (Unix seconds),
 // the height of the tip then, the script flags that it was checked under, all
@@ -23,6 +26,9 @@ import (
 var (
 	positionKey = []byte{kv.SpaceMempool, 'p'}
 	txPrefix    = []byte{kv.SpaceMempool, 't'}
+	deltaPrefix = []byte{kv.SpaceMempool, 'd'}
+
+	unbroadcastPrefix = []byte{kv.SpaceMempool, 'u'}
 )
 
 const (
@@ -30,8 +36,18 @@ const (
 	recordHeader  = 1 + 8 + 4 + 4
 )
 
-func txKey(txid chainhash.Hash) []byte {
-	return append(slices.Clone(txPrefix), txid[:]...)
+func txKey(txid chainhash.Hash) []byte          { return slices.Concat(txPrefix, txid[:]) }
+func deltaKey(txid chainhash.Hash) []byte       { return slices.Concat(deltaPrefix, txid[:]) }
+func unbroadcastKey(txid chainhash.Hash) []byte { return slices.Concat(unbroadcastPrefix, txid[:]) }
+
+// scanIDs reads what is stored under a prefix and a txid.
+func (p *Pool) scanIDs(prefix []byte, fn func(txid chainhash.Hash, value []byte) error) error {
+	return p.config.Store.Scan(prefix, kv.After(prefix), func(key, value []byte) error {
+		if len(key) != len(prefix)+chainhash.HashSize {
+			return fmt.Errorf("key %x has a wrong length", key)
+		}
+		return fn(chainhash.Hash(key[len(prefix):]), value)
+	})
 }
 
 func encodeRecord(e *Entry) []byte {
@@ -74,13 +90,29 @@ func (p *Pool) load() error {
 			p.tip = e
 		}
 	}
+	if err := p.scanIDs(deltaPrefix, func(txid chainhash.Hash, value []byte) error {
+		if len(value) != 8 {
+			return fmt.Errorf("delta of %d bytes", len(value))
+		}
+		p.deltas[txid] = int64(binary.LittleEndian.Uint64(value))
+		return nil
+	}); err != nil {
+		return local("read stored fee deltas", err)
+	}
+	unbroadcast := map[chainhash.Hash]bool{}
+	if err := p.scanIDs(unbroadcastPrefix, func(txid chainhash.Hash, _ []byte) error {
+		unbroadcast[txid] = true
+		return nil
+	}); err != nil {
+		return local("read stored transactions", err)
+	}
 	var stored []arrival
-	err := p.config.Store.Scan(txPrefix, kv.After(txPrefix), func(_, value []byte) error {
+	if err := p.scanIDs(txPrefix, func(txid chainhash.Hash, value []byte) error {
 		a, err := decodeRecord(slices.Clone(value))
+		a.unbroadcast = unbroadcast[txid]
 		stored = append(stored, a)
 		return err
-	})
-	if err != nil {
+	}); err != nil {
 		return local("read stored transactions", err)
 	}
 	slices.SortStableFunc(stored, func(a, b arrival) int { return cmp.Compare(a.time.Unix(), b.time.Unix()) })
@@ -91,8 +123,14 @@ func (p *Pool) load() error {
 func stage(b *kv.Batch, added, removed []*Entry) {
 	for _, e := range removed {
 		b.Delete(txKey(e.TxID))
+		if e.Unbroadcast {
+			b.Delete(unbroadcastKey(e.TxID))
+		}
 	}
 	for _, e := range added {
 		b.Put(txKey(e.TxID), encodeRecord(e))
+		if e.Unbroadcast {
+			b.Put(unbroadcastKey(e.TxID), nil)
+		}
 	}
 }
