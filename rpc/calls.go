@@ -11,8 +11,11 @@ import (
 // errClosing says that a call came in, or was waiting, when the server ended.
 var errClosing = errors.New("shutting down")
 
-// ErrBusy says that the server has more calls than it takes.
-var ErrBusy = errors.New("work queue depth exceeded")
+// errBusy says that the server has more calls than it takes.
+var errBusy = errors.New("work queue depth exceeded")
+
+// errStuck says that a call does not end although its context has: a bug of ours.
+var errStuck = errors.New("a call does not end")
 
 type callKey struct{}
 
@@ -38,9 +41,13 @@ type callTable struct {
 	running map[*call]struct{}
 	parked  int
 	closing bool
+	empty   chan struct{} // closes when closing and nothing runs
 }
 
-func (t *callTable) init() { t.running = map[*call]struct{}{} }
+func (t *callTable) init() {
+	t.running = map[*call]struct{}{}
+	t.empty = make(chan struct{})
+}
 
 // begin enters a call, unless the server is closing.
 func (t *callTable) begin(c *call) error {
@@ -60,12 +67,18 @@ func (t *callTable) end(c *call) {
 	if c.parked {
 		t.parked--
 	}
+	if t.closing && len(t.running) == 0 {
+		close(t.empty)
+	}
 }
 
 // close refuses new calls and ends the parked ones.
 func (t *callTable) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !t.closing && len(t.running) == 0 {
+		close(t.empty)
+	}
 	t.closing = true
 	for c := range t.running {
 		if c.parked {
@@ -81,12 +94,6 @@ func (t *callTable) cancelAll() {
 	for c := range t.running {
 		c.cancel(errClosing)
 	}
-}
-
-func (t *callTable) isClosing() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.closing
 }
 
 // Active lists the running calls, the longest first.
@@ -111,7 +118,7 @@ func (c *call) park() error {
 		return errClosing
 	case !c.parked && t.parked >= maxParked:
 		t.mu.Unlock()
-		return ErrBusy
+		return errBusy
 	case !c.parked:
 		c.parked = true
 		t.parked++
@@ -119,6 +126,27 @@ func (c *call) park() error {
 	t.mu.Unlock()
 	c.release()
 	return nil
+}
+
+// resume takes a worker again after a call of a batch that has parked.
+func (c *call) resume(ctx context.Context) error {
+	t := &c.server.calls
+	t.mu.Lock()
+	if c.parked {
+		c.parked = false
+		t.parked--
+	}
+	closing := t.closing
+	t.mu.Unlock()
+	switch {
+	case closing:
+		return errClosing
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case c.worker:
+		return nil
+	}
+	return c.acquire(ctx)
 }
 
 // acquire waits for a worker: for a bounded time, in a bounded queue.
@@ -134,7 +162,7 @@ func (c *call) acquire(ctx context.Context) error {
 	case s.queue <- struct{}{}:
 		defer func() { <-s.queue }()
 	default:
-		return ErrBusy
+		return errBusy
 	}
 	timer := time.NewTimer(s.config.Wait)
 	defer timer.Stop()
@@ -143,7 +171,7 @@ func (c *call) acquire(ctx context.Context) error {
 		c.worker = true
 		return nil
 	case <-timer.C:
-		return ErrBusy
+		return errBusy
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

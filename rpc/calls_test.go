@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -165,6 +166,56 @@ func TestShutdownCutsOffWhatDoesNotEnd(t *testing.T) {
 	var unknown *UnknownOutcomeError
 	if err := <-ran; !errors.As(err, &unknown) && !errors.Is(err, CodeNotConnected.New("")) {
 		t.Errorf("the call ended with %v", err)
+	}
+}
+
+// TestShutdownWaitsForWhatItCutsOff has a call that takes a moment to notice that
+// it was cut off: what it works on must not be closed before.
+func TestShutdownWaitsForWhatItCutsOff(t *testing.T) {
+	running, noticed, letGo := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	var over atomic.Bool
+	f := start(t, Config{}, Method{Name: "slow", Handler: func(ctx context.Context, _ *Request) (any, error) {
+		close(running)
+		<-ctx.Done()
+		close(noticed)
+		<-letGo
+		over.Store(true)
+		return nil, ctx.Err()
+	}})
+	go func() { _ = f.client.Call(t.Context(), "slow", nil) }()
+	<-running
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	ended := make(chan bool, 1)
+	go func() {
+		_ = f.Shutdown(ctx)
+		ended <- over.Load()
+	}()
+	<-noticed
+	close(letGo)
+	if !<-ended {
+		t.Error("Shutdown returned while the call was still running")
+	}
+}
+
+// TestBatchAfterALongPoll has a call behind one that parked, in the same batch:
+// it has a worker of its own, and is not taken for one that only waits.
+func TestBatchAfterALongPoll(t *testing.T) {
+	type state struct{ worker, parked bool }
+	seen := make(chan state, 1)
+	f := start(t, Config{},
+		Method{Name: "parks", Handler: func(ctx context.Context, _ *Request) (any, error) { return nil, Park(ctx) }},
+		Method{Name: "works", Handler: func(ctx context.Context, _ *Request) (any, error) {
+			c := ctx.Value(callKey{}).(*call)
+			seen <- state{c.worker, c.parked}
+			return nil, nil
+		}})
+	status, reply := f.post(t, "/", `[{"id":1,"method":"parks"},{"id":2,"method":"works"}]`, nil)
+	if status != 200 || strings.Contains(reply, "message") {
+		t.Fatal(status, reply)
+	}
+	if got := <-seen; got != (state{worker: true}) {
+		t.Errorf("the second call: %+v", got)
 	}
 }
 

@@ -19,19 +19,11 @@ type ClientConfig struct {
 
 // Client calls the methods of a server. It may be used by any number of
 // goroutines.
-type Client struct {
-	*transport
-	path string
-}
+type Client struct{ transport *transport }
 
 // NewClient makes a client; it connects when it is first used.
 func NewClient(c ClientConfig) *Client {
-	return &Client{transport: newTransport(c), path: "/"}
-}
-
-// Wallet returns a client whose calls go to /wallet/NAME.
-func (c *Client) Wallet(name string) *Client {
-	return &Client{transport: c.transport, path: walletPath(name)}
+	return &Client{newTransport(c)}
 }
 
 // Call calls a method with positional parameters and reads its result into
@@ -40,8 +32,8 @@ func (c *Client) Wallet(name string) *Client {
 // *UnknownOutcomeError says that the host went away before it answered a call
 // that may have changed something.
 func (c *Client) Call(ctx context.Context, method string, result any, params ...any) error {
-	return c.call(ctx, c.path, method, result, params)
+	return c.transport.call(ctx, method, result, params)
 }
 
 // Close closes idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.http.CloseIdleConnections() }

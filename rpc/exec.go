@@ -180,7 +180,7 @@ func (s *Server) failure(ctx context.Context, method string, err error) *Error {
 		return e
 	case errors.Is(err, errClosing), errors.Is(context.Cause(ctx), errClosing):
 		return CodeNotConnected.New("Shutting down")
-	case errors.Is(err, ErrBusy):
+	case errors.Is(err, errBusy):
 		return CodeMisc.New("Too many calls are waiting: Work queue depth exceeded")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return CodeMisc.New("the call was given up")

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -79,9 +80,6 @@ type Request struct {
 	args   []json.RawMessage // nil where left out or null
 	object json.RawMessage   // of an own method
 }
-
-// Len is the number of parameters up to the last one that is given.
-func (r *Request) Len() int { return len(r.args) }
 
 // Has says whether parameter i (from 0) is there and not null.
 func (r *Request) Has(i int) bool { return i < len(r.args) && r.args[i] != nil }
@@ -412,10 +410,7 @@ func (m *Method) help() string {
 func (m *Method) exampleParams() string {
 	example := strings.ReplaceAll(m.Example, "'", "") // quotes for a shell
 	if m.Own {
-		if !json.Valid([]byte(example)) {
-			return "{}"
-		}
-		return example
+		return cmp.Or(example, "{}")
 	}
 	var values []string
 	for d := json.NewDecoder(strings.NewReader(example)); ; {

@@ -83,6 +83,15 @@ func (s *Server) shutdown(ctx context.Context) error {
 		})
 	}
 	wait.Wait()
+	// A call that was cut off may still be at work on what the caller is about
+	// to close.
+	unwinding := time.NewTimer(cutOffWait)
+	defer unwinding.Stop()
+	select {
+	case <-s.calls.empty:
+	case <-unwinding.C:
+		errs = append(errs, errStuck)
+	}
 	return errors.Join(errs...)
 }
 
@@ -104,7 +113,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if e.access.Authorize != nil {
-		if reason := e.foreign(r); reason != "" {
+		if reason := foreign(r); reason != "" {
 			plain(w, http.StatusForbidden, reason)
 			return
 		}
@@ -194,6 +203,10 @@ func (e *endpoint) batch(w http.ResponseWriter, r *http.Request, in *incoming, b
 		case len(replies) > MaxBatchReply:
 			failure = Errorf(CodeInternal, "the replies of this batch are over %d bytes", MaxBatchReply)
 		default:
+			if err := c.resume(ctx); err != nil {
+				failure = e.failure(ctx, in.method, err)
+				break
+			}
 			result, failure = e.execute(ctx, c, in, wallet, hasWallet)
 		}
 		if in.notification() {
@@ -242,7 +255,7 @@ func plain(w http.ResponseWriter, status int, text string) {
 }
 
 func unavailable(w http.ResponseWriter, err error) {
-	if errors.Is(err, ErrBusy) {
+	if errors.Is(err, errBusy) {
 		plain(w, http.StatusServiceUnavailable, "Work queue depth exceeded")
 		return
 	}
@@ -287,18 +300,16 @@ func walletOf(u *url.URL) (name string, has, ok bool) {
 	return name, true, err == nil
 }
 
-func walletPath(name string) string { return "/wallet/" + url.PathEscape(name) }
-
 // foreign tells why a request looks as if a web page in a browser of this
 // machine had sent it, or "". Basic authentication does not help there: the
 // browser may have kept the password.
-func (e *endpoint) foreign(r *http.Request) string {
-	if !e.ownHost(r.Host) {
+func foreign(r *http.Request) string {
+	if !ownHost(r.Host) {
 		return fmt.Sprintf("Host %q is not a name of this server", r.Host)
 	}
 	for _, origin := range r.Header.Values("Origin") {
 		u, err := url.Parse(origin)
-		if err != nil || !e.ownHost(u.Host) {
+		if err != nil || !ownHost(u.Host) {
 			return fmt.Sprintf("Origin %q may not call this server", origin)
 		}
 	}
@@ -308,7 +319,7 @@ func (e *endpoint) foreign(r *http.Request) string {
 	return ""
 }
 
-func (e *endpoint) ownHost(hostport string) bool {
+func ownHost(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = strings.Trim(hostport, "[]")
@@ -316,8 +327,7 @@ func (e *endpoint) ownHost(hostport string) bool {
 	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
 		return true
 	}
-	return strings.EqualFold(host, "localhost") ||
-		slices.ContainsFunc(e.access.Hosts, func(h string) bool { return strings.EqualFold(h, host) })
+	return strings.EqualFold(host, "localhost")
 }
 
 // authorized checks user and password; who gets them wrong waits a moment.

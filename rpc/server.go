@@ -28,6 +28,7 @@ const (
 	readTimeout = 30 * time.Second // for a whole request
 	idleTimeout = 10 * time.Minute // of a kept connection
 	queueWait   = 10 * time.Second // for a worker
+	cutOffWait  = 30 * time.Second // for a call that was cut off to look at its context
 	authDelay   = 250 * time.Millisecond
 )
 
@@ -109,11 +110,9 @@ func (s *Server) Ready() { s.warmup.Store(nil) }
 type Access struct {
 	// Authorize checks a user and password. Nil is for listeners that only the
 	// owner of the process can reach: the in-memory one and the socket.
+	// With it, calls by other names than loopback addresses and localhost are
+	// refused: a page in a browser could bring them along (DNS rebinding).
 	Authorize func(user, password string) bool
-	// Hosts are the names by which the listener may be called besides loopback
-	// addresses and localhost; others are refused, as a page in a browser could
-	// bring them along (DNS rebinding). Checked only with Authorize.
-	Hosts []string
 }
 
 // Serve answers calls that come in on l until Shutdown or until l fails, and
@@ -123,7 +122,9 @@ func (s *Server) Serve(l net.Listener, a Access) error {
 }
 
 // Shutdown ends what runs: listeners close, parked calls end at once, running
-// ones have until ctx is done and are then cut off.
+// ones have until ctx is done and are then cut off: their contexts end. When it
+// returns no call runs any more, unless one does not look at its context for very
+// long, which is an error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	return s.shutdown(ctx)
 }

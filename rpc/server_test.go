@@ -63,7 +63,7 @@ func start(t *testing.T, c Config, methods ...Method) *fixture {
 		},
 		Handler: func(_ context.Context, r *Request) (any, error) {
 			return map[string]any{
-				"args": []json.RawMessage{r.Raw(0), r.Raw(1), r.Raw(2)}, "wallet": r.Wallet, "has": r.HasWallet, "len": r.Len(),
+				"args": []json.RawMessage{r.Raw(0), r.Raw(1), r.Raw(2)}, "wallet": r.Wallet, "has": r.HasWallet,
 			}, nil
 		},
 	})
@@ -194,9 +194,9 @@ func TestPathsAndMethods(t *testing.T) {
 	f := start(t, Config{})
 	call := `{"id":1,"method":"echo"}`
 	for path, want := range map[string]string{
-		"/":                 `"has":false,"len":0,"wallet":""`,
-		"/wallet/":          `"has":true,"len":0,"wallet":""`,
-		"/wallet/a%20b%2Fc": `"has":true,"len":0,"wallet":"a b/c"`,
+		"/":                 `"has":false,"wallet":""`,
+		"/wallet/":          `"has":true,"wallet":""`,
+		"/wallet/a%20b%2Fc": `"has":true,"wallet":"a b/c"`,
 	} {
 		if status, reply := f.post(t, path, call, nil); status != 200 || !strings.Contains(reply, want) {
 			t.Errorf("%s: %d %s", path, status, reply)
