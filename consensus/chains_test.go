@@ -65,8 +65,8 @@ func TestVariedChain(t *testing.T) {
 // TestMutants submits 1,120 variants of real blocks; each verdict must be
 // Core's, to the letter.
 func TestMutants(t *testing.T) {
-	if brief() {
-		t.Skip("takes seconds")
+	if !longTests {
+		t.Skip("TestMutantsAsCore of package chain gives the same blocks to a real chain")
 	}
 	n := readVaried(t, true)
 	var sets []struct {
@@ -149,8 +149,8 @@ func displayHash(t testing.TB, s string) chainhash.Hash {
 // TestFeatureBlock replays Core's feature_block with Core's answer to each
 // block.
 func TestFeatureBlock(t *testing.T) {
-	if brief() {
-		t.Skip("takes seconds")
+	if !longTests {
+		t.Skip("TestCoresFeatureBlock of package chain gives the same blocks to a real chain")
 	}
 	var steps []struct {
 		Op, Test, Hash, TxID string

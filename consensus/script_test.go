@@ -227,7 +227,7 @@ func TestWitnessPrograms(t *testing.T) {
 			{"wrapped", nested, lock, MandatoryFlags, test.wrapped},
 			{"wrapped, policy", nested, lock, StandardFlags, test.wrappedStd},
 		} {
-			if got := runInput(run.tx, 0, []*Coin{{Script: run.lock}}, run.flags); got != run.want {
+			if got := runInput(t, run.tx, 0, []*Coin{{Script: run.lock}}, run.flags); got != run.want {
 				t.Errorf("%s, %s: %q, want %q", test.name, run.what, got, run.want)
 			}
 		}

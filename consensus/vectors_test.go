@@ -5,10 +5,11 @@ import (
 	"compress/gzip"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,9 @@ import (
 // raceDetector is set where the race detector makes signature checks twenty times
 // as slow.
 var raceDetector bool
+
+// longTests is set where tests have minutes: every combination is run.
+var longTests bool
 
 // brief reports whether tests that check thousands of signatures should be
 // content with a sample.
@@ -178,15 +182,13 @@ func assemble(t testing.TB, asm string) []byte {
 	return script
 }
 
-// disagree begins what runInput returns when txscript, which decides, and the
-// transcript of Core's interpreter, which explains, are not of one mind.
-const disagree = "the two interpreters disagree: "
-
 // runInput runs one input's check through both interpreters and returns the
-// reason for which it fails. They differ on one set of rules, which lode never
+// reason for which it fails: of the second, as txscript knows no reasons. That
+// they agree is part of every test. They differ on one set of rules, which lode never
 // asks for: with upgradable NOPs refused and BIP65 or BIP112 off, txscript
 // refuses NOP2 or NOP3 too.
-func runInput(tx *wire.MsgTx, index int, coins []*Coin, flags Flags) scriptError {
+func runInput(t testing.TB, tx *wire.MsgTx, index int, coins []*Coin, flags Flags) scriptError {
+	t.Helper()
 	const locks = VerifyCheckLockTime | VerifyCheckSequence
 	ctx := &txContext{tx: tx, coins: coins}
 	reason := verifyScript(ctx, index, flags)
@@ -195,7 +197,7 @@ func runInput(tx *wire.MsgTx, index int, coins []*Coin, flags Flags) scriptError
 	}
 	fault := ctx.accepts(index, flags)
 	if (reason == scriptOK) != (fault == nil) {
-		return scriptError(fmt.Sprintf("%s%q, txscript: %v", disagree, reason, fault))
+		t.Errorf("input %d of %s under %#x: %q, but txscript: %v", index, tx.TxHash(), flags, reason, fault)
 	}
 	return reason
 }
@@ -242,13 +244,13 @@ func TestScriptVectors(t *testing.T) {
 			flags |= VerifyP2SH | VerifyWitness
 		}
 		coins := []*Coin{{Value: value, Script: lock}}
-		if got := runInput(spend, 0, coins, flags); got != wantErr {
+		if got := runInput(t, spend, 0, coins, flags); got != wantErr {
 			t.Errorf("%d: %v: got %q, want %q", i, test, got, wantErr)
 		}
 		run++
 	}
-	if run < 800 {
-		t.Errorf("only %d vectors were run", run)
+	if run != 867 {
+		t.Errorf("%d vectors were run", run)
 	}
 }
 
@@ -295,22 +297,49 @@ func readTxVectors(t *testing.T, name string) []txVector {
 }
 
 // scriptsPass runs all inputs of a transaction.
-func (v *txVector) scriptsPass(flags Flags) bool {
+func (v *txVector) scriptsPass(t testing.TB, flags Flags) bool {
+	t.Helper()
 	for i := range v.tx.TxIn {
-		if runInput(v.tx, i, v.coins, flags) != scriptOK {
+		if runInput(t, v.tx, i, v.coins, flags) != scriptOK {
 			return false
 		}
 	}
 	return true
 }
 
+// subsets returns every set of flags that lacks one of them, and some that lack
+// more, drawn at random (Core's transaction_tests does the same).
+func subsets(flags Flags, rng *rand.Rand) (sets []Flags) {
+	for bit := Flags(1); bit < allFlags; bit <<= 1 {
+		sets = append(sets, flags&^bit, flags&bit)
+	}
+	for range 10 {
+		sets = append(sets, flags&Flags(rng.Uint32()))
+	}
+	return sets
+}
+
+// withoutOne returns the sets that lack one flag of those in flags, but none that
+// another of them is built on (Core's ExcludeIndividualFlags).
+func withoutOne(flags Flags) (sets []Flags) {
+	for bit := Flags(1); bit < allFlags; bit <<= 1 {
+		if less := flags &^ bit; bit&flags != 0 && trimFlags(less) == less {
+			sets = append(sets, less)
+		}
+	}
+	return sets
+}
+
 // TestTxValid runs Core's tx_valid: they pass with all rules but those that are
-// named, and with any fewer.
+// named, and with any fewer; of those named none is superfluous.
 func TestTxValid(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	run := 0
 	for i, v := range readTxVectors(t, "vectors/core/tx_valid.json") {
 		if raceDetector && i%10 != 0 {
 			continue
 		}
+		run++
 		if v.decode != nil {
 			t.Errorf("%d: %v", i, v.decode)
 			continue
@@ -318,25 +347,37 @@ func TestTxValid(t *testing.T) {
 		if err := CheckTransaction(v.tx); err != nil {
 			t.Errorf("%d: %v", i, err)
 		}
-		flags := trimFlags(allFlags &^ parseFlags(t, v.flags))
-		if !v.scriptsPass(flags) {
+		excluded := parseFlags(t, v.flags)
+		flags := trimFlags(allFlags &^ excluded)
+		if flags != allFlags&^excluded {
+			t.Errorf("%d: the flags %s do not stand alone", i, v.flags)
+		}
+		if !v.scriptsPass(t, flags) {
 			t.Errorf("%d: does not pass without %s", i, v.flags)
 		}
-		for bit := Flags(1); bit < allFlags; bit <<= 1 {
-			if !v.scriptsPass(trimFlags(flags &^ bit)) {
-				t.Errorf("%d: does not pass without %s and %#x", i, v.flags, bit)
-			}
-			if !v.scriptsPass(trimFlags(bit & flags)) {
-				t.Errorf("%d: does not pass with %#x alone", i, bit)
+		for _, fewer := range subsets(flags, rng) {
+			if !v.scriptsPass(t, trimFlags(fewer)) {
+				t.Errorf("%d: does not pass with %#x", i, trimFlags(fewer))
 			}
 		}
+		for bit := Flags(1); bit < allFlags; bit <<= 1 {
+			if more := fillFlags(flags | bit); bit&excluded != 0 && more&excluded == bit && v.scriptsPass(t, more) {
+				t.Errorf("%d: passes with %#x too", i, bit)
+			}
+		}
+	}
+	if run != 89 && !raceDetector {
+		t.Errorf("%d transactions", run)
 	}
 }
 
 // TestTxInvalid runs Core's tx_invalid: they fail under the rules that are
-// named, and under any more.
+// named, and under any more, but not with one of them less.
 func TestTxInvalid(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	run := 0
 	for i, v := range readTxVectors(t, "vectors/core/tx_invalid.json") {
+		run++
 		if v.flags == "BADTX" {
 			if v.decode == nil && CheckTransaction(v.tx) == nil {
 				t.Errorf("%d: passes CheckTransaction", i)
@@ -350,15 +391,26 @@ func TestTxInvalid(t *testing.T) {
 		if err := CheckTransaction(v.tx); err != nil {
 			t.Errorf("%d: fails CheckTransaction already: %v", i, err)
 		}
-		flags := fillFlags(parseFlags(t, v.flags))
-		if v.scriptsPass(flags) {
+		flags := parseFlags(t, v.flags)
+		if fillFlags(flags) != flags {
+			t.Errorf("%d: the flags %s do not stand alone", i, v.flags)
+		}
+		if v.scriptsPass(t, flags) {
 			t.Errorf("%d: passes with %s", i, v.flags)
 		}
-		for bit := Flags(1); bit < allFlags; bit <<= 1 {
-			if v.scriptsPass(fillFlags(flags | bit)) {
-				t.Errorf("%d: passes with %s and %#x", i, v.flags, bit)
+		for _, missing := range subsets(allFlags, rng) {
+			if more := fillFlags(flags | missing); v.scriptsPass(t, more) {
+				t.Errorf("%d: passes with %#x", i, more)
 			}
 		}
+		for _, fewer := range withoutOne(flags) {
+			if !v.scriptsPass(t, fewer) {
+				t.Errorf("%d: fails with %#x already", i, fewer)
+			}
+		}
+	}
+	if run != 69 {
+		t.Errorf("%d transactions", run)
 	}
 }
 
@@ -554,18 +606,12 @@ func TestScriptAssets(t *testing.T) {
 	if len(tests) < 1900 {
 		t.Fatalf("only %d vectors", len(tests))
 	}
-	// The rules that consensus has had at some time, each on top of the others.
-	consensusFlags := []Flags{0}
-	for _, f := range []Flags{
-		VerifyP2SH, VerifyDERSig, VerifyCheckLockTime, VerifyCheckSequence,
-		VerifyWitness | VerifyNullDummy, VerifyTaproot,
-	} {
-		consensusFlags = append(consensusFlags, consensusFlags[len(consensusFlags)-1]|f)
-	}
+	consensusFlags := consensusFlagSets()
 	for i, test := range tests {
 		if brief() && i%10 != 0 {
 			continue
 		}
+		sides := 0
 		tx, err := DecodeTx(unhex(t, test.Tx))
 		if err != nil {
 			t.Fatalf("%d %s: %v", i, test.Comment, err)
@@ -589,31 +635,59 @@ func TestScriptAssets(t *testing.T) {
 		}
 		flags := parseFlags(t, test.Flags)
 		if test.Success != nil {
+			sides++
 			put(test.Success)
-			if err := runInput(tx, test.Index, coins, flags); err != scriptOK {
+			if err := runInput(t, tx, test.Index, coins, flags); err != scriptOK {
 				t.Errorf("%d %s: %s", i, test.Comment, err)
 			}
 			for _, f := range consensusFlags {
 				if f&^flags != 0 && !test.Final {
 					continue
 				}
-				if err := runInput(tx, test.Index, coins, f); err != scriptOK {
+				if err := runInput(t, tx, test.Index, coins, f); err != scriptOK {
 					t.Errorf("%d %s under %#x: %s", i, test.Comment, f, err)
 				}
 			}
 		}
 		if test.Failure != nil {
+			sides++
 			put(test.Failure)
 			for _, f := range append(consensusFlags, flags) {
 				if f&flags != flags {
 					continue
 				}
-				if err := runInput(tx, test.Index, coins, f); err == scriptOK {
+				if err := runInput(t, tx, test.Index, coins, f); err == scriptOK {
 					t.Errorf("%d %s under %#x: passes", i, test.Comment, f)
 				}
 			}
 		}
+		if sides == 0 {
+			t.Errorf("%d %s: neither side is there", i, test.Comment)
+		}
 	}
+}
+
+// consensusFlagSets returns sets of rules that a chain could have: those that
+// consensus has had at some time, each on top of the others, or in long tests
+// every set that makes sense (Core's ALL_CONSENSUS_FLAGS).
+func consensusFlagSets() []Flags {
+	sets := []Flags{0}
+	rules := []Flags{VerifyP2SH, VerifyDERSig, VerifyCheckLockTime, VerifyCheckSequence, VerifyNullDummy, VerifyWitness, VerifyTaproot}
+	if !longTests {
+		rules[5] |= rules[4]
+		for _, f := range append(rules[:4:4], rules[5:]...) {
+			sets = append(sets, sets[len(sets)-1]|f)
+		}
+		return sets
+	}
+	for _, f := range rules {
+		for _, set := range sets {
+			sets = append(sets, set|f)
+		}
+	}
+	return slices.DeleteFunc(sets, func(f Flags) bool {
+		return fillFlags(f) != f || f&VerifyTaproot != 0 && f&VerifyWitness == 0
+	})
 }
 
 // TestKnownDivergences runs spends on which other software has differed from
@@ -634,7 +708,7 @@ func TestKnownDivergences(t *testing.T) {
 			continue
 		}
 		v := txVector{tx: tx, coins: toCoins(t, test.Prevouts)}
-		if got := v.scriptsPass(parseFlags(t, test.Flags)); got != test.Valid {
+		if got := v.scriptsPass(t, parseFlags(t, test.Flags)); got != test.Valid {
 			t.Errorf("%s: passes: %t", test.Comment, got)
 		}
 	}

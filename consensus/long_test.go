@@ -1,0 +1,5 @@
+//go:build long
+
+package consensus
+
+func init() { longTests = true }
