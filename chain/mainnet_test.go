@@ -102,6 +102,20 @@ func TestMainnetIsClosed(t *testing.T) {
 	}
 }
 
+// mainnetBlocks returns the main network's first 14,132 blocks.
+func mainnetBlocks(t *testing.T) (blocks []*wire.MsgBlock) {
+	t.Helper()
+	for data := readGzip(t, "vectors/blocks/mainnet_0_14131.blk.gz"); len(data) > 0; {
+		if binary.LittleEndian.Uint32(data) != uint32(wire.MainNet) {
+			t.Fatal("not a record")
+		}
+		end := 8 + binary.LittleEndian.Uint32(data[4:])
+		blocks = append(blocks, decode(t, data[8:end]))
+		data = data[end:]
+	}
+	return blocks
+}
+
 // TestMainnetBlocks reads the main network's first 14,132 blocks by its own
 // rules: real proof of work, seven windows of difficulty, coinbases to keys,
 // and the first payments.
@@ -111,26 +125,19 @@ func TestMainnetBlocks(t *testing.T) {
 	}
 	p := mainnet(t)
 	d := newDisk(p)
+	w := d.watch()
 	m := d.open(t)
-	data := readGzip(t, "vectors/blocks/mainnet_0_14131.blk.gz")
-	blocks := 0
+	blocks := mainnetBlocks(t)
 	err := m.Group(context.Background(), func(g *Group) error {
-		for len(data) > 0 {
-			if binary.LittleEndian.Uint32(data) != p.Magic {
-				t.Fatal("not a record")
-			}
-			size := binary.LittleEndian.Uint32(data[4:])
-			b := decode(t, data[8:8+size])
+		for i, b := range blocks {
 			// Each block is checked by the clock of a minute after it.
 			result, err := g.Accept(b, b.Header.Timestamp.Add(time.Minute))
 			if err != nil {
-				return fmt.Errorf("height %d: %w", blocks, err)
+				return fmt.Errorf("height %d: %w", i, err)
 			}
-			if !result.Best || int(result.Entry.Height) != blocks {
-				t.Fatalf("height %d: %+v", blocks, result)
+			if !result.Best || int(result.Entry.Height) != i {
+				t.Fatalf("height %d: %+v", i, result)
 			}
-			data = data[8+size:]
-			blocks++
 		}
 		return nil
 	})
@@ -159,6 +166,8 @@ func TestMainnetBlocks(t *testing.T) {
 	if coins := replayed(t, m, tip); coins.digest() != storedCoins(t, d.store).digest() || int64(len(coins)) != stats.TxOuts {
 		t.Error("coins differ from a replay")
 	}
+
+	walkBackAndForth(t, m, w, 14_031)
 
 	// One more block in the same window, with a target of its own.
 	next := &wire.MsgBlock{Header: wire.BlockHeader{Version: 1, PrevBlock: tip.Hash, Timestamp: time.Unix(tip.Time()+1, 0), Bits: 0x207fffff}}

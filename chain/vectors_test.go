@@ -2,6 +2,7 @@ package chain
 
 import (
 	"encoding/hex"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,7 @@ func TestCoresFeatureBlock(t *testing.T) {
 	p := network.Regtest()
 	p.BIP34Height = 2
 	d := newDisk(p)
+	w := d.watch()
 	m := d.open(t)
 	var steps []featureStep
 	readJSON(t, "vectors/blocks/feature_block_28.1.json.gz", &steps)
@@ -65,6 +67,9 @@ func TestCoresFeatureBlock(t *testing.T) {
 				}
 				if got := submitBlock(t, m, raw, time.Unix(step.Clock, 0)); got != want {
 					t.Errorf("%s (%s): got %q, want %q", b.Name, step.Test, got, want)
+				}
+				if err := errors.Join(w.fault, m.CheckIndex()); err != nil {
+					t.Fatalf("%s (%s): %v", b.Name, step.Test, err)
 				}
 				if tip := m.Tip().Hash.String(); tip != b.TipAfter {
 					t.Fatalf("%s (%s): tip %s, want %s", b.Name, step.Test, tip, b.TipAfter)
@@ -89,6 +94,7 @@ func TestCoresFeatureBlock(t *testing.T) {
 	if n != 237 {
 		t.Errorf("%d blocks", n)
 	}
+	walkBackAndForth(t, m, w, 0)
 	if storedCoins(t, d.store).digest() != replayed(t, m, m.Tip()).digest() {
 		t.Error("coins differ from a replay")
 	}
