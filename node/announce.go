@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -22,13 +21,17 @@ type announcer struct {
 	position chainhash.Hash
 }
 
-// announceBlocks publishes what happens to the chain until ctx ends.
-func (h *Host) announceBlocks(ctx context.Context) error {
-	err := chain.NewTail(h.chain, &announcer{h, h.chain.Tip().Hash}).Run(ctx)
-	if errors.Is(err, context.Canceled) {
+// announceFromNow returns the Run of an announcer whose first news is the block
+// after the present tip. It is called before the host answers calls: what they
+// do is news.
+func (h *Host) announceFromNow() func(context.Context) error {
+	tail := chain.NewTail(h.chain, &announcer{h, h.chain.Tip().Hash})
+	return func(ctx context.Context) error {
+		if err := tail.Run(ctx); ctx.Err() == nil {
+			return err
+		}
 		return nil
 	}
-	return err
 }
 
 // Position returns the last block that was announced.

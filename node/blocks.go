@@ -240,7 +240,8 @@ func (h *Host) getBlockchainInfo(context.Context, *rpc.Request) (any, error) {
 		Warnings     []string `json:"warnings"`
 	}{
 		h.params.Name, tip.Height, tip.Height, tip.Hash.String(), float(difficulty(tip.Bits())), tip.Time(), tip.MedianTimePast(),
-		1, false, work(tip.ChainWork()), size, false, []string{},
+		1, false, work(tip.ChainWork()), size, false,
+		[]string{},
 	}, nil
 }
 

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -321,8 +320,8 @@ func TestFilesThatAreNone(t *testing.T) {
 	mustSay(t, do(t, n, "lode_export", filepath.Join(dir, "none", "x"), nil), "no such file")
 	mustSay(t, do(t, n, "lode_export", dir, nil), "is there already")
 	fifo := filepath.Join(dir, "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
+	if err := makeFIFO(fifo); err != nil {
+		t.Skip("no named pipes here:", err)
 	}
 	mustSay(t, do(t, n, "lode_import", fifo, nil), "not a regular file")
 	mustSay(t, do(t, n, "lode_restorebackup", fifo, nil), "not a regular file")

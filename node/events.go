@@ -1,7 +1,9 @@
 package node
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +16,8 @@ const (
 	eventRing     = 1_000            // events kept for those who poll (policy)
 	maxEventsPoll = 60 * time.Second // longest that lode_events waits (policy)
 	guestGrace    = 5 * time.Second  // a guest between two polls is still attached
+	maxGuests     = 1_000            // that are listed; more poll all the same (policy)
+	maxGuestName  = 200              // bytes of a guest's command (policy)
 )
 
 // events is a ring of the last events and the list of the guests that poll it.
@@ -110,7 +114,7 @@ func (e *events) poll(ctx context.Context, r rpc.EventsRequest) (rpc.Events, err
 	if r.Since == nil {
 		return e.position(), nil
 	}
-	wait := min(time.Duration(r.Timeout*float64(time.Second)), maxEventsPoll)
+	wait := atMost(r.Timeout, maxEventsPoll)
 	var deadline <-chan time.Time
 	for {
 		reply, changed := e.after(*r.Since)
@@ -139,13 +143,24 @@ func (e *events) poll(ctx context.Context, r rpc.EventsRequest) (rpc.Events, err
 	}
 }
 
+// atMost is a number of seconds as a caller gave it, within a limit.
+func atMost(seconds float64, limit time.Duration) time.Duration {
+	return time.Duration(min(seconds, limit.Seconds()) * float64(time.Second))
+}
+
 // attach lists the guest that polls; the function that it returns ends the poll.
 func (e *events) attach(r rpc.EventsRequest) (detach func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	guest := rpc.Guest{PID: r.PID, Command: r.Command}
+	guest := rpc.Guest{PID: r.PID, Command: r.Command[:min(len(r.Command), maxGuestName)]}
 	a := e.guests[guest]
 	if a == nil {
+		if len(e.guests) >= maxGuests {
+			e.forget()
+		}
+		if len(e.guests) >= maxGuests {
+			return func() {}
+		}
 		a = &attachment{}
 		e.guests[guest] = a
 	}
@@ -159,20 +174,26 @@ func (e *events) attach(r rpc.EventsRequest) (detach func()) {
 	}
 }
 
+// forget drops the guests that have gone. The caller holds mu.
+func (e *events) forget() {
+	now := e.now()
+	maps.DeleteFunc(e.guests, func(g rpc.Guest, a *attachment) bool {
+		return a.polls == 0 && (now.Sub(a.seen) > guestGrace || platform.ProcessState(g.PID) == platform.Gone)
+	})
+}
+
 // attached lists the guests, and says whether one of them wants the host to mine.
 func (e *events) attached() (guests []rpc.Guest, mine bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.now()
+	e.forget()
 	guests = []rpc.Guest{}
 	for g, a := range e.guests {
-		if a.polls == 0 && (now.Sub(a.seen) > guestGrace || platform.ProcessState(g.PID) == platform.Gone) {
-			delete(e.guests, g)
-			continue
-		}
 		guests = append(guests, g)
 		mine = mine || a.mine
 	}
-	slices.SortFunc(guests, func(a, b rpc.Guest) int { return a.PID - b.PID })
+	slices.SortFunc(guests, func(a, b rpc.Guest) int {
+		return cmp.Or(cmp.Compare(a.PID, b.PID), cmp.Compare(a.Command, b.Command))
+	})
 	return guests, mine
 }

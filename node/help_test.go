@@ -36,12 +36,28 @@ func TestEveryMethodIsExplained(t *testing.T) {
 			t.Errorf("%s: the example %q is no request", m.Name, example)
 			continue
 		}
+		if m.Own {
+			var fields map[string]any
+			if err := json.Unmarshal(request.Params, &fields); err != nil {
+				t.Errorf("%s: the example's parameters %s are no object", m.Name, request.Params)
+			}
+			for _, p := range m.Params {
+				if _, given := fields[p.Name]; !given && !p.Optional {
+					t.Errorf("%s: the example lacks %s", m.Name, p.Name)
+				}
+				delete(fields, p.Name)
+			}
+			for name := range fields {
+				t.Errorf("%s: the example has %s, which is no parameter", m.Name, name)
+			}
+			continue
+		}
 		var params []any
-		if !m.Own && (json.Unmarshal(request.Params, &params) != nil || len(params) > len(m.Params)) {
+		if json.Unmarshal(request.Params, &params) != nil || len(params) > len(m.Params) {
 			t.Errorf("%s: the example's parameters %s do not fit", m.Name, request.Params)
 		}
 		for i, p := range m.Params {
-			if !m.Own && !p.Optional && i >= len(params) {
+			if !p.Optional && i >= len(params) {
 				t.Errorf("%s: the example lacks %s", m.Name, p.Name)
 			}
 		}

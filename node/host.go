@@ -122,7 +122,7 @@ func (h *Host) openAll(ctx context.Context) error {
 		return err
 	}
 	asked := h.config.Settings
-	asked.DefaultWallet = "" // whether there is one of that name is known only in the end
+	asked.DefaultWallet, asked.MiningTo = "", "" // whether there are such wallets is known only in the end
 	if _, err := h.settings.change(asked); err != nil {
 		return err
 	}
@@ -250,8 +250,8 @@ func (h *Host) openWorkers() (err error) {
 	}
 	h.jobs = newJobs(h)
 	h.mining = newMining(h)
-	if name := h.config.Settings.DefaultWallet; name != "" {
-		_, err = h.changeSettings(rpc.Settings{DefaultWallet: name})
+	if s := h.config.Settings; s.DefaultWallet != "" || s.MiningTo != "" {
+		_, err = h.changeSettings(rpc.Settings{DefaultWallet: s.DefaultWallet, MiningTo: s.MiningTo})
 	}
 	return err
 }
@@ -264,7 +264,7 @@ func (h *Host) run() {
 	h.group, broken = errgroup.WithContext(ctx)
 	h.broken = broken.Done()
 	for _, part := range []func(context.Context) error{
-		h.pool.Run, h.txindex.Run, h.wallets.Run, h.backups.Run, h.jobs.Run, h.mining.Run, h.announceBlocks,
+		h.pool.Run, h.txindex.Run, h.wallets.Run, h.backups.Run, h.jobs.Run, h.mining.Run, h.announceFromNow(),
 	} {
 		h.group.Go(func() error { return part(broken) })
 	}
@@ -282,10 +282,7 @@ func (h *Host) supervise() {
 	case <-h.broken:
 	}
 	h.endOnce.Do(func() { close(h.end) })
-	h.mu.Lock()
-	all := h.stopAll
-	h.mu.Unlock()
-	h.events.stop(all)
+	h.events.stop(h.stopsAll())
 	if err := h.shutdownServer(); err != nil {
 		h.log.Warn("calls were cut off at the end", "err", err)
 	}
@@ -293,6 +290,7 @@ func (h *Host) supervise() {
 	if err := h.group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		h.fail(err)
 	}
+	all := h.stopsAll() // no call can change it any more: some that ran to their end may have
 	h.info.Stopped = all
 	if err := writeHost(h.dir, h.info); err != nil {
 		h.fail(err)
@@ -325,6 +323,13 @@ func (h *Host) stop(all bool) {
 	h.stopAll = h.stopAll || all
 	h.mu.Unlock()
 	h.endOnce.Do(func() { close(h.end) })
+}
+
+// stopsAll says whether the guests are to end with the host.
+func (h *Host) stopsAll() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stopAll
 }
 
 // fail notes why the host cannot go on, and ends it.
@@ -375,8 +380,11 @@ func (h *Host) outcome() error {
 // mayMine says whether some process that is attached wants the host to mine by
 // itself as the settings say.
 func (h *Host) mayMine() bool {
+	if h.config.Mine {
+		return true
+	}
 	_, guest := h.events.attached()
-	return h.config.Mine || guest
+	return guest
 }
 
 // awaitFollowers waits until mempool, wallets and transaction index have reached

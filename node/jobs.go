@@ -190,7 +190,7 @@ func (j *jobs) poll(ctx context.Context, r rpc.JobRequest) (rpc.Job, error) {
 	if err != nil {
 		return rpc.Job{}, err
 	}
-	wait := min(time.Duration(r.Timeout*float64(time.Second)), maxJobPoll)
+	wait := atMost(r.Timeout, maxJobPoll)
 	if r.SinceDone == nil || found.hasEnded() || wait <= 0 {
 		return found.reply(), nil
 	}

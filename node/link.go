@@ -143,22 +143,23 @@ type whyNot struct {
 
 // join tries to become a guest of the host that host.json names.
 func (n *Node) join(ctx context.Context, info hostInfo) (*link, whyNot) {
-	state := platform.ProcessState(info.PID)
-	if state == platform.Gone {
-		return nil, whyNot{text: " (gone; another process is starting in its place)"}
-	}
 	l := newLink(info, nil)
 	err := l.alive(ctx)
 	if err == nil {
 		return l, whyNot{}
 	}
 	l.client.Close()
+	// What is known of the process only explains: its number may mean another
+	// one here, or none, when it runs in a container of its own.
 	var e *rpc.Error
+	state := platform.ProcessState(info.PID)
 	switch {
 	case errors.As(err, &e) && e.Code == rpc.CodeInWarmup:
 		return nil, whyNot{" (starting: " + e.Message + ")", true}
 	case state == platform.Stopped:
 		return nil, whyNot{text: stoppedText(info.PID)}
+	case state == platform.Gone:
+		return nil, whyNot{text: " (gone; another process is starting in its place)"}
 	}
 	return nil, whyNot{text: " (does not answer)"}
 }

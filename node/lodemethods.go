@@ -122,6 +122,11 @@ func (h *Host) changeSettings(c rpc.Settings) (rpc.Settings, error) {
 		}
 		c.DefaultWallet = name
 	}
+	if c.MiningTo != "" {
+		if _, _, err := h.payeeScript(context.Background(), c.MiningTo); err != nil {
+			return rpc.Settings{}, err
+		}
+	}
 	values, err := h.settings.change(c)
 	if err != nil {
 		return rpc.Settings{}, err

@@ -83,23 +83,22 @@ type orders struct {
 	policy   miner.Policy
 	interval time.Duration
 	to       string
+	fallback string // the default wallet, which is paid when to is empty
 	note     string // why policy is Never although the settings say otherwise
 }
 
 // orders reads the settings. Nobody mines unless a process that runs asked for it.
 func (m *mining) orders() orders {
 	s := m.host.settings.get()
-	o := orders{to: s.MiningTo}
+	o := orders{to: s.MiningTo, fallback: s.DefaultWallet}
 	var err, intervalErr error
 	o.policy, err = miner.ParsePolicy(s.MiningMode)
 	o.interval, intervalErr = time.ParseDuration(s.Interval)
 	if err = errors.Join(err, intervalErr); err != nil {
 		return orders{policy: miner.Never, note: err.Error()}
 	}
-	if o.policy != miner.Never && !m.host.config.Mine {
-		if _, wanted := m.host.events.attached(); !wanted {
-			return orders{policy: miner.Never, note: "no process that mines is running"}
-		}
+	if o.policy != miner.Never && !m.host.mayMine() {
+		return orders{policy: miner.Never, note: "no process that mines is running"}
 	}
 	return o
 }

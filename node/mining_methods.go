@@ -89,7 +89,7 @@ func (h *Host) registerMining(s *rpc.Server) {
 			{Name: "blocks", Type: rpc.Number, Optional: true, Help: "how many. Default 1"},
 			{Name: "to", Type: rpc.String, Optional: true, Help: "wallet (name or number) or address. Default: the default wallet"},
 		},
-		Example: `-named blocks=1 to=Wallet1`,
+		Example: `{"blocks":1,"to":"Wallet1"}`,
 		Handler: h.lodeMine,
 	})
 	s.Register(rpc.Method{
@@ -267,12 +267,12 @@ func (h *Host) getMiningInfo(ctx context.Context, _ *rpc.Request) (any, error) {
 	}
 	return struct {
 		Blocks        int32    `json:"blocks"`
-		Difficulty    float64  `json:"difficulty"`
-		NetworkHashPS float64  `json:"networkhashps"`
+		Difficulty    float    `json:"difficulty"`
+		NetworkHashPS float    `json:"networkhashps"`
 		PooledTx      int      `json:"pooledtx"`
 		Chain         string   `json:"chain"`
 		Warnings      []string `json:"warnings"`
-	}{tip.Height, difficulty(tip.Bits()), hashes, h.pool.Info(h.now()).Count, h.params.Name, []string{}}, nil
+	}{tip.Height, float(difficulty(tip.Bits())), float(hashes), h.pool.Info(h.now()).Count, h.params.Name, []string{}}, nil
 }
 
 func (h *Host) getNetworkHashPS(_ context.Context, r *rpc.Request) (any, error) {
@@ -294,7 +294,8 @@ func (h *Host) getNetworkHashPS(_ context.Context, r *rpc.Request) (any, error) 
 	if height >= 0 {
 		tip = tip.Ancestor(int32(height))
 	}
-	return hashesPerSecond(h.params.RetargetInterval(), tip, blocks)
+	hashes, err := hashesPerSecond(h.params.RetargetInterval(), tip, blocks)
+	return float(hashes), err
 }
 
 // hashesPerSecond estimates the speed of the miners from the last blocks up to

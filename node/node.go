@@ -53,8 +53,9 @@ type Config struct {
 
 const (
 	defaultPatience = time.Minute
-	closeGrace      = 15 * time.Second // for calls that still run when a host closes
-	pollTimeout     = 30 * time.Second // of a guest's lode_events
+	closeGrace      = 15 * time.Second       // for calls that still run when a host closes
+	pollTimeout     = 30 * time.Second       // of a guest's lode_events
+	pollPause       = 200 * time.Millisecond // after one that failed at a host that is there
 )
 
 // Node is an open data directory, as its host or as a guest of the process that
@@ -65,12 +66,12 @@ type Node struct {
 
 	switching chan struct{} // holds a token while somebody looks for a host
 
-	ended chan struct{} // closed once failed is set
+	life context.Context         // ends when there will be no host any more; its cause says why
+	fail context.CancelCauseFunc // ends it; the first cause stays
 
 	mu     sync.Mutex
 	link   *link         // nil while there is no host
 	linked chan struct{} // closed while there is a link
-	failed error         // why there will be no host any more
 }
 
 // Role says what a Node is at the moment.
@@ -108,7 +109,8 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if err := platform.MakePrivateDir(dir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	n := &Node{config: c, switching: make(chan struct{}, 1), ended: make(chan struct{}), linked: make(chan struct{})}
+	n := &Node{config: c, switching: make(chan struct{}, 1), linked: make(chan struct{})}
+	n.life, n.fail = context.WithCancelCause(context.Background())
 	n.client = rpc.NewClient(rpc.ClientConfig{Dial: n.dial, Lost: n.lost})
 	l, err := n.find(ctx, false)
 	if err != nil {
@@ -171,10 +173,13 @@ func (n *Node) Run(ctx context.Context, changed func(Role)) error {
 			}
 			return err
 		}
-		if changed != nil {
-			if now, err := n.current(ctx); err == nil && now != l {
-				changed(n.Role())
-			}
+		switch now, err := n.current(ctx); {
+		case err != nil: // told in the next round
+		case now == l:
+			// It is there and does not take the poll: it has too much to do.
+			pause(ctx, pollPause)
+		case changed != nil:
+			changed(n.Role())
 		}
 	}
 }
@@ -205,6 +210,16 @@ func (n *Node) follow(ctx context.Context, l *link) error {
 			return ErrStopped
 		}
 		since = &events.Next
+	}
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -254,18 +269,6 @@ func (n *Node) Close() error {
 	return nil
 }
 
-// Done is closed when this process is the host and has ended as such, because
-// it was asked to stop or failed. A short command that works through Client need
-// not look at it: its calls fail then.
-func (n *Node) Done() <-chan struct{} {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.link == nil || n.link.host == nil {
-		return nil
-	}
-	return n.link.host.done
-}
-
 // dial connects the node's client to the host, whoever that is; it waits while
 // there is none.
 func (n *Node) dial(ctx context.Context) (net.Conn, error) {
@@ -293,10 +296,10 @@ func (n *Node) lost(ctx context.Context, times int, err error) error {
 func (n *Node) current(ctx context.Context) (*link, error) {
 	for {
 		n.mu.Lock()
-		l, linked, failed := n.link, n.linked, n.failed
+		l, linked := n.link, n.linked
 		n.mu.Unlock()
-		if failed != nil {
-			return nil, failed
+		if n.life.Err() != nil {
+			return nil, context.Cause(n.life)
 		}
 		if l != nil {
 			return l, nil
@@ -309,7 +312,7 @@ func (n *Node) current(ctx context.Context) (*link, error) {
 			if err != nil {
 				return nil, err
 			}
-		case <-n.ended:
+		case <-n.life.Done():
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -323,27 +326,28 @@ func (n *Node) replace(ctx context.Context, old *link) error {
 	case n.switching <- struct{}{}:
 		defer func() { <-n.switching }()
 		return n.search(ctx, old)
-	case <-n.ended:
-		return n.failed // not changed once set
+	case <-n.life.Done():
+		return context.Cause(n.life)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// search is replace for the holder of the token.
+// search is replace for the holder of the token. It ends with ctx, which may be
+// that of one call, and when the node is closed.
 func (n *Node) search(ctx context.Context, old *link) error {
 	n.mu.Lock()
-	now, failed := n.link, n.failed
+	now := n.link
 	n.mu.Unlock()
 	switch {
-	case failed != nil:
-		return failed
+	case n.life.Err() != nil:
+		return context.Cause(n.life)
 	case now != nil && now != old:
 		return nil // somebody else was faster
 	case now != nil && now.host != nil && now.host.ending():
 		<-now.host.done
 		n.fail(now.host.outcome()) // it was us: do not take over from ourselves
-		return n.failed
+		return context.Cause(n.life)
 	case now != nil && now.alive(ctx) == nil:
 		return nil
 	}
@@ -351,15 +355,20 @@ func (n *Node) search(ctx context.Context, old *link) error {
 	if now != nil {
 		now.client.Close()
 	}
-	l, err := n.find(ctx, true)
-	if err != nil {
-		if ctx.Err() == nil {
-			n.fail(err)
-		}
-		return err
+	searching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(n.life, cancel)()
+	l, err := n.find(searching, true)
+	switch {
+	case err == nil:
+		n.setLink(l)
+		return nil
+	case n.life.Err() != nil:
+		return context.Cause(n.life)
+	case ctx.Err() == nil:
+		n.fail(err)
 	}
-	n.setLink(l)
-	return nil
+	return err
 }
 
 // setLink makes l the present link; nil says that there is none. The caller
@@ -374,14 +383,4 @@ func (n *Node) setLink(l *link) {
 		close(n.linked)
 	}
 	n.link = l
-}
-
-// fail ends the node's calls for ever.
-func (n *Node) fail(err error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.failed == nil {
-		n.failed = err
-		close(n.ended)
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -502,74 +501,4 @@ func TestOtherNetwork(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	mustOpen(t, c)
-}
-
-// TestStartingHost waits for a host that loads its chain, says so, and joins it.
-func TestStartingHost(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "regtest")
-	if err := platform.MakeDir(dir); err != nil {
-		t.Fatal(err)
-	}
-	lock, err := platform.TryLock(filepath.Join(dir, lockFile))
-	if err != nil || lock == nil {
-		t.Fatal(lock, err)
-	}
-	defer lock.Unlock()
-	server := rpc.NewServer(rpc.Config{})
-	server.Register(rpc.Method{Name: "uptime", Handler: func(context.Context, *rpc.Request) (any, error) { return 1, nil }})
-	server.Warmup("loading the chain")
-	l, endpoint, err := platform.Listen(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var wait sync.WaitGroup
-	wait.Go(func() { _ = server.Serve(l, rpc.Access{}) })
-	defer wait.Wait()
-	defer server.Shutdown(t.Context())
-	if err := writeHost(dir, hostInfo{PID: os.Getpid(), Command: "lode up", Endpoint: endpoint}); err != nil {
-		t.Fatal(err)
-	}
-	c := config(dir, "lode balance")
-	c.Settings = rpc.Settings{}
-	var once sync.Once
-	c.Waiting = func(reason string) {
-		once.Do(func() {
-			if want := fmt.Sprintf("waiting for pid %d, lode up (starting: loading the chain)", os.Getpid()); reason != want {
-				t.Errorf("told %q, want %q", reason, want)
-			}
-			server.Ready()
-		})
-	}
-	if n := mustOpen(t, c); n.IsHost() || n.Role().Command != "lode up" {
-		t.Errorf("role %+v", n.Role())
-	}
-}
-
-// TestFailedHost ends a host whose database fails: the process says why and does
-// not take over from itself.
-func TestFailedHost(t *testing.T) {
-	n := run(t, mustOpenFailing(t, config(filepath.Join(t.TempDir(), "regtest"), "lode up")))
-	n.link.host.fail(errors.New("input/output error"))
-	if err := receive(t, "the end", n.ended); err == nil || !strings.Contains(err.Error(), "input/output error") {
-		t.Errorf("ended with %v", err)
-	}
-	if err := n.Client().Call(t.Context(), "uptime", nil); err == nil || !strings.Contains(err.Error(), "input/output error") {
-		t.Errorf("a call afterwards: %v", err)
-	}
-	receive(t, "the host's end", n.Done())
-}
-
-// mustOpenFailing is mustOpen for a node whose Close reports the failure.
-func mustOpenFailing(t *testing.T, c Config) *Node {
-	t.Helper()
-	n, err := Open(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := n.Close(); err == nil {
-			t.Error("closed without the failure")
-		}
-	})
-	return n
 }

@@ -148,6 +148,29 @@ func TestGuestsAreListedBetweenPolls(t *testing.T) {
 	})
 }
 
+// A poll waits however long a time it names.
+func TestLongestPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEvents(time.Now)
+		begun := time.Now()
+		got, err := e.poll(t.Context(), rpc.EventsRequest{Since: ptr(e.position().Next), Timeout: 1e300})
+		if took := time.Since(begun); err != nil || len(got.Events) > 0 || took != maxEventsPoll {
+			t.Errorf("%+v, %v after %s", got, err, took)
+		}
+	})
+}
+
+func TestGuestsAreBounded(t *testing.T) {
+	e := newEvents(time.Now)
+	for i := range maxGuests + 10 {
+		defer e.attach(rpc.EventsRequest{PID: i + 1, Command: strings.Repeat("x", 1000)})()
+	}
+	guests, _ := e.attached()
+	if len(guests) != maxGuests || len(guests[0].Command) != maxGuestName {
+		t.Errorf("%d guests, the first with a name of %d bytes", len(guests), len(guests[0].Command))
+	}
+}
+
 func TestStoppingIsTheLastEvent(t *testing.T) {
 	e := newEvents(time.Now)
 	e.stop(true)

@@ -382,6 +382,7 @@ func (w *wallets) made(ctx context.Context, files []*vault.Wallet, old bool) (er
 		text = fmt.Sprintf("%d wallets made, %s to %s", len(files), files[0].Name(), files[len(files)-1].Name())
 	}
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: text})
+	w.host.mining.settingsChanged() // it may have waited for somebody to pay
 	return nil
 }
 
@@ -511,12 +512,18 @@ func (w *wallets) rename(ctx context.Context, r rpc.RenameWallet) (rpc.Wallet, e
 	if err := w.vault.Rename(file, r.Name); err != nil {
 		return rpc.Wallet{}, walletError(err)
 	}
-	if s := w.host.settings.get(); strings.EqualFold(s.DefaultWallet, old) {
-		s = rpc.Settings{DefaultWallet: file.Name()}
-		if _, err := w.host.settings.change(s); err != nil {
-			return rpc.Wallet{}, err
-		}
+	var follow rpc.Settings // those that name the wallet
+	s := w.host.settings.get()
+	if strings.EqualFold(s.DefaultWallet, old) {
+		follow.DefaultWallet = file.Name()
 	}
+	if strings.EqualFold(s.MiningTo, old) {
+		follow.MiningTo = file.Name()
+	}
+	if _, err := w.host.settings.change(follow); err != nil {
+		return rpc.Wallet{}, err
+	}
+	w.host.mining.settingsChanged()
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: fmt.Sprintf("wallet %s is now called %s", old, file.Name())})
 	return w.show(ctx, file)
 }

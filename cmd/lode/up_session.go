@@ -70,9 +70,10 @@ func (u *upSession) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Also without --to: it makes the host's miner look at the wallets anew.
-	if _, err := u.chain.Settings(ctx, rpc.Settings{MiningTo: u.flags.to}); err != nil {
-		return err
+	if u.flags.to != "" {
+		if _, err := u.chain.Settings(ctx, rpc.Settings{MiningTo: u.flags.to}); err != nil {
+			return err
+		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	ready := make(chan struct{})
