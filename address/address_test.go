@@ -220,8 +220,11 @@ func TestCoreMessages(t *testing.T) {
 		{"bcrt1s0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7v8n0nx0muaewav25430mtr", "Invalid Bech32 address program size (41 bytes)", nil},
 		{"bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kqqq5k3my", "Invalid Bech32 v0 address program size (21 bytes), per BIP141", nil},
 		{"bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4", "Invalid or unsupported Segwit (Bech32) or Base58 encoding.", nil},
-		{"bcrt1q049edschfnwystcqnsvyfpj23mpsg3jcedq9xv049edschfnwystcqnsvyfpj23mpsg3jcedq9xv049edschfnwystcqnsvyfpj23m",
-			"Bech32 string too long", []int{90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107}},
+		{
+			"bcrt1q049edschfnwystcqnsvyfpj23mpsg3jcedq9xv049edschfnwystcqnsvyfpj23mpsg3jcedq9xv049edschfnwystcqnsvyfpj23m",
+			"Bech32 string too long",
+			[]int{90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107},
+		},
 		{"bcrt1q049edschfnwystcqnsvyfpj23mpsg3jcedq9xv", "Invalid Bech32 checksum", []int{9}},
 		{"BCRT1QPLMTZKC2XHARPPZDLNPAQL78RSHJ68U32RAH7R", "Invalid Bech32 checksum", []int{38}},
 		{"bcrt1qax9suht3qv95sw33xavx8crpxduefdrsvgsklu", "Invalid Bech32 checksum", []int{22, 43}},
@@ -291,8 +294,10 @@ func TestHints(t *testing.T) {
 		{network.Regtest(), "bcrt1" + strings.Repeat("q", 100), ErrFormat, "at most 90"},
 		{network.Regtest(), "Wallet0", ErrFormat, "not an address; those of regtest begin with bcrt1"},
 		{network.Regtest(), "cUeKHd5orzT3mz8P9pxyREHfsWtVfgsfDjiZZBcjUBAaGk1BTj7N", ErrFormat, "this is a private key, not an address"},
-		{network.Regtest(), "xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8",
-			ErrFormat, "this is an extended key"},
+		{
+			network.Regtest(), "xpub661MyMwAqRbcFtXgS5sYJABqqG9YLmC4Q1Rdap9gSE8NqtwybGhePY2gZ29ESFjqJoCu1Rupje8YtGqsefD265TMg7usUDFdp6W1EGMcet8",
+			ErrFormat, "this is an extended key",
+		},
 	} {
 		_, err := Decode(c.text, c.p)
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {

@@ -14,10 +14,18 @@ var knownNetworks = []struct {
 	hrps                        map[string]string
 	extPub, extPrv              [4]byte
 }{
-	{"mainnet", 0, 5, 128, map[string]string{"bc": "mainnet"},
-		[4]byte{0x04, 0x88, 0xb2, 0x1e}, [4]byte{0x04, 0x88, 0xad, 0xe4}},
-	{"test network", 111, 196, 239, map[string]string{"tb": "testnet or signet", "bcrt": "regtest"},
-		[4]byte{0x04, 0x35, 0x87, 0xcf}, [4]byte{0x04, 0x35, 0x83, 0x94}},
+	{
+		"mainnet", 0, 5, 128,
+		map[string]string{"bc": "mainnet"},
+		[4]byte{0x04, 0x88, 0xb2, 0x1e},
+		[4]byte{0x04, 0x88, 0xad, 0xe4},
+	},
+	{
+		"test network", 111, 196, 239,
+		map[string]string{"tb": "testnet or signet", "bcrt": "regtest"},
+		[4]byte{0x04, 0x35, 0x87, 0xcf},
+		[4]byte{0x04, 0x35, 0x83, 0x94},
+	},
 }
 
 func networkOfHRP(hrp string) string {

@@ -35,8 +35,10 @@ func DecodeWIF(s string, p *network.Params) (key *btcec.PrivateKey, compressed b
 		return nil, false, &Error{Kind: ErrFormat, Message: "Invalid private key encoding", Hint: "not a private key: wrong length"}
 	}
 	if payload[0] != p.WIFPrefix {
-		e := &Error{Kind: ErrNetwork, Message: "Invalid private key encoding",
-			Hint: "this private key is of another network; this chain is " + p.Name}
+		e := &Error{
+			Kind: ErrNetwork, Message: "Invalid private key encoding",
+			Hint: "this private key is of another network; this chain is " + p.Name,
+		}
 		if name := networkOfWIF(payload[0]); name != "" {
 			e.Hint = fmt.Sprintf("this is a %s private key; this chain is %s", name, p.Name)
 		}
@@ -47,8 +49,10 @@ func DecodeWIF(s string, p *network.Params) (key *btcec.PrivateKey, compressed b
 }
 
 func wifError(s string) *Error {
-	e := &Error{Kind: ErrFormat, Message: "Invalid private key encoding",
-		Hint: "not a private key in wallet import format"}
+	e := &Error{
+		Kind: ErrFormat, Message: "Invalid private key encoding",
+		Hint: "not a private key in wallet import format",
+	}
 	if text := strangeCharacter(s); text != "" {
 		e.Kind, e.Hint = ErrCharacter, text
 	} else if raw, ok := decodeBase58(s, 38); ok && len(raw) >= 37 {

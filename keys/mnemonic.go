@@ -163,8 +163,10 @@ func parse(s string) (*parsed, error) {
 		_, ok := Known(w, lang)
 		return !ok
 	})
-	return nil, &MnemonicError{Kind: ErrUnknownWord, Count: len(words), Index: at + 1, Word: words[at],
-		Language: lang, Nearest: Nearest(words[at], lang, 3)}
+	return nil, &MnemonicError{
+		Kind: ErrUnknownWord, Count: len(words), Index: at + 1, Word: words[at],
+		Language: lang, Nearest: Nearest(words[at], lang, 3),
+	}
 }
 
 // parseIn reads words in one language; false when its list lacks one of them.
@@ -216,8 +218,10 @@ func LastWords(words []string, lang string) ([]string, error) {
 	for i, w := range words {
 		known, ok := Known(w, lang)
 		if !ok {
-			return nil, &MnemonicError{Kind: ErrUnknownWord, Count: len(all), Index: i + 1, Word: w,
-				Language: lang, Nearest: Nearest(w, lang, 3)}
+			return nil, &MnemonicError{
+				Kind: ErrUnknownWord, Count: len(all), Index: i + 1, Word: w,
+				Language: lang, Nearest: Nearest(w, lang, 3),
+			}
 		}
 		all[i] = known
 	}

@@ -205,8 +205,11 @@ func TestNextHalving(t *testing.T) {
 		height, next int32
 		ok           bool
 	}{
-		{Regtest(), 0, 150, true}, {Regtest(), 149, 150, true}, {Regtest(), 150, 300, true},
-		{Regtest(), 4949, 4950, true}, {Regtest(), 4950, 0, false},
+		{Regtest(), 0, 150, true},
+		{Regtest(), 149, 150, true},
+		{Regtest(), 150, 300, true},
+		{Regtest(), 4949, 4950, true},
+		{Regtest(), 4950, 0, false},
 		{mainMoney(), 840_000, 1_050_000, true},
 		{&Params{Subsidy: 2, HalvingInterval: 1<<31 - 1}, 5, 1<<31 - 1, true},
 		{&Params{Subsidy: 2, HalvingInterval: 1<<31 - 1}, 1<<31 - 1, 0, false},

@@ -38,57 +38,95 @@ type rule struct {
 // rules are all keys in the order in which the file has them. The ranges are
 // policy: within them, every rule of consensus can be evaluated.
 var rules = []rule{
-	{key: "name", check: nameRule, field: func(s *Spec) any { return &s.Name },
-		comment: "Also the name of the folder that holds the chain."},
+	{
+		key: "name", check: nameRule, field: func(s *Spec) any { return &s.Name },
+		comment: "Also the name of the folder that holds the chain.",
+	},
 
-	{key: "genesis.text", check: genesisTextRule, field: func(s *Spec) any { return &s.GenesisText },
-		comment: "What block 0 says, up to 91 bytes. Changing anything in this section makes another chain."},
-	{key: "genesis.time", min: 1_231_006_505, max: math.MaxUint32, field: func(s *Spec) any { return &s.GenesisTime },
-		comment: "Unix seconds; blocks must be later than this.", note: genesisDate},
-	{key: "genesis.nonce", min: 0, max: math.MaxUint32, field: func(s *Spec) any { return &s.GenesisNonce },
-		comment: "Found when the network was made; checked whenever this file is read."},
+	{
+		key: "genesis.text", check: genesisTextRule, field: func(s *Spec) any { return &s.GenesisText },
+		comment: "What block 0 says, up to 91 bytes. Changing anything in this section makes another chain.",
+	},
+	{
+		key: "genesis.time", min: 1_231_006_505, max: math.MaxUint32, field: func(s *Spec) any { return &s.GenesisTime },
+		comment: "Unix seconds; blocks must be later than this.", note: genesisDate,
+	},
+	{
+		key: "genesis.nonce", min: 0, max: math.MaxUint32, field: func(s *Spec) any { return &s.GenesisNonce },
+		comment: "Found when the network was made; checked whenever this file is read.",
+	},
 	{key: "genesis.hash", check: hashRule, field: func(s *Spec) any { return &s.GenesisHash }},
 
-	{key: "proof_of_work.mode", check: modeRule, field: func(s *Spec) any { return &s.ProofOfWork },
-		comment: `"fixed": one difficulty for ever. "retarget": Bitcoin's rule, which adapts it after each window.`},
-	{key: "proof_of_work.bits", check: bitsRule, field: func(s *Spec) any { return &s.Bits },
+	{
+		key: "proof_of_work.mode", check: modeRule, field: func(s *Spec) any { return &s.ProofOfWork },
+		comment: `"fixed": one difficulty for ever. "retarget": Bitcoin's rule, which adapts it after each window.`,
+	},
+	{
+		key: "proof_of_work.bits", check: bitsRule, field: func(s *Spec) any { return &s.Bits },
 		comment: `The target in compact form: with "fixed" the difficulty, with "retarget" the easiest one. From 1e00ffff (hard) to 207fffff (easy).`,
-		note:    hashesPerBlock},
-	{key: "proof_of_work.spacing_seconds", min: 1, max: 604_800, field: func(s *Spec) any { return &s.SpacingSeconds },
-		comment: "The wanted time between blocks."},
-	{key: "proof_of_work.window_blocks", min: 2, max: 100_000, field: func(s *Spec) any { return &s.WindowBlocks },
-		comment: "Blocks between two changes of the difficulty (Bitcoin: 2016)."},
-	{key: "proof_of_work.min_difficulty_after_pause", field: func(s *Spec) any { return &s.MinAfterPause },
-		comment: "Whether a block that comes more than twice the spacing after its parent may be mined at the easiest difficulty."},
-	{key: "proof_of_work.timewarp_rule", field: func(s *Spec) any { return &s.TimewarpRule },
-		comment: "BIP94: a window's first block may not be dated more than 600 s before its parent."},
+		note:    hashesPerBlock,
+	},
+	{
+		key: "proof_of_work.spacing_seconds", min: 1, max: 604_800, field: func(s *Spec) any { return &s.SpacingSeconds },
+		comment: "The wanted time between blocks.",
+	},
+	{
+		key: "proof_of_work.window_blocks", min: 2, max: 100_000, field: func(s *Spec) any { return &s.WindowBlocks },
+		comment: "Blocks between two changes of the difficulty (Bitcoin: 2016).",
+	},
+	{
+		key: "proof_of_work.min_difficulty_after_pause", field: func(s *Spec) any { return &s.MinAfterPause },
+		comment: "Whether a block that comes more than twice the spacing after its parent may be mined at the easiest difficulty.",
+	},
+	{
+		key: "proof_of_work.timewarp_rule", field: func(s *Spec) any { return &s.TimewarpRule },
+		comment: "BIP94: a window's first block may not be dated more than 600 s before its parent.",
+	},
 
-	{key: "money.subsidy_sats", min: 0, max: MaxMoney, field: func(s *Spec) any { return &s.SubsidySats },
-		comment: "What a block creates at first, in satoshis. All blocks together may create at most 21,000,000 coins.", note: coins},
-	{key: "money.halving_blocks", min: 1, max: math.MaxInt32, field: func(s *Spec) any { return &s.HalvingBlocks },
-		comment: "Blocks after which the subsidy halves."},
-	{key: "money.maturity_blocks", min: 1, max: 10_000, field: func(s *Spec) any { return &s.MaturityBlocks },
-		comment: "Confirmations that mined coins need before they can be spent (Bitcoin: 100)."},
+	{
+		key: "money.subsidy_sats", min: 0, max: MaxMoney, field: func(s *Spec) any { return &s.SubsidySats },
+		comment: "What a block creates at first, in satoshis. All blocks together may create at most 21,000,000 coins.", note: coins,
+	},
+	{
+		key: "money.halving_blocks", min: 1, max: math.MaxInt32, field: func(s *Spec) any { return &s.HalvingBlocks },
+		comment: "Blocks after which the subsidy halves.",
+	},
+	{
+		key: "money.maturity_blocks", min: 1, max: 10_000, field: func(s *Spec) any { return &s.MaturityBlocks },
+		comment: "Confirmations that mined coins need before they can be spent (Bitcoin: 100).",
+	},
 
-	{key: "addresses.pubkey_hash", min: 1, max: 255, field: func(s *Spec) any { return &s.PubKeyHashPrefix },
-		comment: "Version bytes of base58 addresses and keys. These are regtest's, which other wallets know."},
+	{
+		key: "addresses.pubkey_hash", min: 1, max: 255, field: func(s *Spec) any { return &s.PubKeyHashPrefix },
+		comment: "Version bytes of base58 addresses and keys. These are regtest's, which other wallets know.",
+	},
 	{key: "addresses.script_hash", min: 1, max: 255, mainnet: 5, field: func(s *Spec) any { return &s.ScriptHashPrefix }},
 	{key: "addresses.wif", min: 1, max: 255, mainnet: 128, field: func(s *Spec) any { return &s.WIFPrefix }},
-	{key: "addresses.ext_pub", check: extRule, field: func(s *Spec) any { return &s.ExtPub },
-		comment: "Version bytes of extended keys (BIP32), hex. These give tpub… and tprv…."},
+	{
+		key: "addresses.ext_pub", check: extRule, field: func(s *Spec) any { return &s.ExtPub },
+		comment: "Version bytes of extended keys (BIP32), hex. These give tpub… and tprv….",
+	},
 	{key: "addresses.ext_prv", check: extRule, field: func(s *Spec) any { return &s.ExtPrv }},
-	{key: "addresses.hrp", check: checkHRP, field: func(s *Spec) any { return &s.HRP },
-		comment: "What segwit addresses begin with."},
-	{key: "addresses.coin_type", min: 0, max: math.MaxInt32, field: func(s *Spec) any { return &s.CoinType },
-		comment: "The second number of BIP44 paths; 1 stands for all test networks."},
+	{
+		key: "addresses.hrp", check: checkHRP, field: func(s *Spec) any { return &s.HRP },
+		comment: "What segwit addresses begin with.",
+	},
+	{
+		key: "addresses.coin_type", min: 0, max: math.MaxInt32, field: func(s *Spec) any { return &s.CoinType },
+		comment: "The second number of BIP44 paths; 1 stands for all test networks.",
+	},
 
-	{key: "peers.magic", check: magicRule, field: func(s *Spec) any { return &s.Magic },
-		comment: "The four bytes that begin each message, hex. They keep networks apart."},
+	{
+		key: "peers.magic", check: magicRule, field: func(s *Spec) any { return &s.Magic },
+		comment: "The four bytes that begin each message, hex. They keep networks apart.",
+	},
 	{key: "peers.port", min: 1, max: 65_535, field: func(s *Spec) any { return &s.P2PPort }},
 	{key: "rpc.port", min: 1, max: 65_535, field: func(s *Spec) any { return &s.RPCPort }},
 
-	{key: "deployments.bip34", min: 1, max: math.MaxInt32, field: func(s *Spec) any { return &s.BIP34Height },
-		comment: "From which block on each soft fork is enforced."},
+	{
+		key: "deployments.bip34", min: 1, max: math.MaxInt32, field: func(s *Spec) any { return &s.BIP34Height },
+		comment: "From which block on each soft fork is enforced.",
+	},
 	{key: "deployments.bip65", min: 0, max: math.MaxInt32, field: func(s *Spec) any { return &s.BIP65Height }},
 	{key: "deployments.bip66", min: 0, max: math.MaxInt32, field: func(s *Spec) any { return &s.BIP66Height }},
 	{key: "deployments.csv", min: 0, max: math.MaxInt32, field: func(s *Spec) any { return &s.CSVHeight }},

@@ -155,8 +155,10 @@ func Parse(text []byte) (*Params, error) {
 			"the hash of the genesis block, which is %s: the file was changed after the network was made", p.GenesisHash)}
 	}
 	if !meets(p.GenesisHash, p.PowLimit) {
-		return nil, &ValueError{"genesis.nonce", strconv.FormatInt(s.GenesisNonce, 10),
-			"a nonce with which the genesis block meets proof_of_work.bits"}
+		return nil, &ValueError{
+			"genesis.nonce", strconv.FormatInt(s.GenesisNonce, 10),
+			"a nonce with which the genesis block meets proof_of_work.bits",
+		}
 	}
 	return p, nil
 }

@@ -10,9 +10,17 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{
-		{"", "", 0}, {"a", "", 1}, {"", "abc", 3}, {"same", "same", 0},
-		{"abandon", "abandn", 1}, {"abandon", "abbandon", 1}, {"abandon", "abondon", 1},
-		{"abandon", "abadnon", 1}, {"ca", "abc", 3}, {"kitten", "sitting", 3}, {"あい", "いあ", 1},
+		{"", "", 0},
+		{"a", "", 1},
+		{"", "abc", 3},
+		{"same", "same", 0},
+		{"abandon", "abandn", 1},
+		{"abandon", "abbandon", 1},
+		{"abandon", "abondon", 1},
+		{"abandon", "abadnon", 1},
+		{"ca", "abc", 3},
+		{"kitten", "sitting", 3},
+		{"あい", "いあ", 1},
 	} {
 		if got := Distance(c.a, c.b); got != c.want {
 			t.Errorf("Distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
