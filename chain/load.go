@@ -24,6 +24,19 @@ func loadEnd(r kv.Reader) (blockfile.Position, error) {
 	return decodePosition(value)
 }
 
+// checkUnused makes sure that beginning a chain destroys no other: the block
+// files may hold genesis at most, which a crash before the first commit leaves.
+func checkUnused(c Config) error {
+	size, err := blockfile.Size(c.FS, c.Dir)
+	if err != nil {
+		return err
+	}
+	if genesis := len(consensus.EncodeBlock(c.Params.Genesis)) + blockfile.Overhead; size > int64(genesis) {
+		return fmt.Errorf("%w: %s", ErrNoDatabase, c.Dir)
+	}
+	return nil
+}
+
 // putGenesis begins a chain. The coins that genesis creates do not exist, as in
 // Core.
 func (m *Manager) putGenesis() error {

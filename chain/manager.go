@@ -44,6 +44,10 @@ var (
 	// ErrNoData says that a block's bytes are not stored: only its header is
 	// known.
 	ErrNoData = errors.New("block data is not stored")
+	// ErrNoDatabase says that there are block files, but that the database, which
+	// says where in them the blocks are, is empty.
+	ErrNoDatabase = errors.New("there are block files without their database; " +
+		"put the database back, or move the block files away and restore a backup")
 	// ErrStopped says that writing has failed before, or that the manager is
 	// closed. What is committed stays; nothing more can be added.
 	ErrStopped = errors.New("the chain takes no more blocks; repair the cause and restart")
@@ -114,10 +118,13 @@ func Open(c Config) (*Manager, error) {
 	if m.exec == nil {
 		m.exec = serial{}
 	}
-	if !fresh {
-		if m.end, err = loadEnd(c.Store); err != nil {
-			return nil, err
-		}
+	if fresh {
+		err = checkUnused(c)
+	} else {
+		m.end, err = loadEnd(c.Store)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if m.files, err = blockfile.Open(c.FS, c.Dir, m.end); err != nil {
 		return nil, err

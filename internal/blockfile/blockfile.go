@@ -25,9 +25,9 @@ import (
 const (
 	// segmentBytes is where a new segment begins.
 	segmentBytes = 128 << 20
-	// headerBytes precede each record: CRC-32C of length and data, length;
-	// both little-endian.
-	headerBytes = 8
+	// Overhead are the bytes that precede each record: CRC-32C of length and
+	// data, length; both little-endian.
+	Overhead = 8
 	// MaxRecord bounds a record; larger lengths are taken for damage. The
 	// undo data of a block of 4,000,000 weight stays far below.
 	MaxRecord = 64 << 20
@@ -94,6 +94,23 @@ func open(fs FS, dir string, end Position, limit uint32) (*Files, error) {
 	return f, nil
 }
 
+// Size returns how many bytes the first segment in dir has; 0 if there is none.
+// Opening at the zero Position would cut them off. A record of n bytes takes
+// n + Overhead.
+func Size(fs FS, dir string) (int64, error) {
+	if fs == nil {
+		fs = OS{}
+	}
+	size, err := fs.Size(segmentName(dir, 0))
+	if missing(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look at block file: %w", err)
+	}
+	return size, nil
+}
+
 // check makes sure that all bytes before the end are there.
 func (f *Files) check() error {
 	for segment := range f.end.Segment + 1 {
@@ -153,7 +170,7 @@ func (f *Files) Append(data []byte) (Location, error) {
 	if len(data) > MaxRecord {
 		return Location{}, fmt.Errorf("record of %d bytes, at most %d fit", len(data), MaxRecord)
 	}
-	record := make([]byte, headerBytes, headerBytes+len(data))
+	record := make([]byte, Overhead, Overhead+len(data))
 	binary.LittleEndian.PutUint32(record[4:], uint32(len(data)))
 	record = append(record, data...)
 	binary.LittleEndian.PutUint32(record, crc32.Checksum(record[4:], castagnoli))
@@ -258,7 +275,7 @@ func (f *Files) Read(at Location) ([]byte, error) {
 	if f.current == nil {
 		return nil, errors.New("block files are closed")
 	}
-	record := make([]byte, headerBytes+int(at.Size))
+	record := make([]byte, Overhead+int(at.Size))
 	if at.Segment == f.end.Segment {
 		return f.read(f.current, at, record)
 	}
@@ -283,7 +300,7 @@ func (f *Files) read(file File, at Location, record []byte) ([]byte, error) {
 		binary.LittleEndian.Uint32(record) != crc32.Checksum(record[4:], castagnoli) {
 		return nil, fmt.Errorf("%w: %s, wrong checksum at %d", ErrDamaged, f.name(at.Segment), at.Offset)
 	}
-	return record[headerBytes:], nil
+	return record[Overhead:], nil
 }
 
 // Close closes the files. What has not been synced may be lost.
@@ -315,6 +332,8 @@ func (f *Files) fail(err error) error {
 	return err
 }
 
-func (f *Files) name(segment uint32) string {
-	return filepath.Join(f.dir, fmt.Sprintf("blk%05d.dat", segment))
+func (f *Files) name(segment uint32) string { return segmentName(f.dir, segment) }
+
+func segmentName(dir string, segment uint32) string {
+	return filepath.Join(dir, fmt.Sprintf("blk%05d.dat", segment))
 }

@@ -152,7 +152,7 @@ func TestDamageNamesTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range headerBytes + int(at[0].Size) {
+	for i := range Overhead + int(at[0].Size) {
 		bad := bytes.Clone(good)
 		bad[i] ^= 1 << (i % 8)
 		if err := os.WriteFile(first, bad, 0o600); err != nil {
