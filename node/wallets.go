@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -70,15 +71,20 @@ func newWallets(h *Host) (*wallets, error) {
 
 // reconcile gives rows to the wallets that have none, because a crash came
 // between their files and their rows, because their files were copied in, or
-// because the rows are damaged: then all are made anew.
+// because the rows are damaged or of other wallets: then all are made anew.
 func (w *wallets) reconcile() error {
 	at, err := wallet.ReadPosition(w.host.store)
 	var incomplete []uint32
 	if err == nil {
 		incomplete, err = w.book.Incomplete(w.host.store, w.issued)
 	}
-	unknown := err == nil && at != (wallet.Position{}) && w.host.chain.ByHash(at.Hash) == nil
-	if errors.Is(err, wallet.ErrDamaged) || unknown {
+	stale := false
+	if err == nil && at != (wallet.Position{}) {
+		if stale = w.host.chain.ByHash(at.Hash) == nil; !stale {
+			stale, err = w.strangers()
+		}
+	}
+	if errors.Is(err, wallet.ErrDamaged) || stale {
 		w.host.log.Warn("the wallets' part of the database is made anew from the blocks")
 		b := new(kv.Batch)
 		b.DeleteRange([]byte{kv.SpaceWallet}, []byte{kv.SpaceWallet + 1})
@@ -104,6 +110,33 @@ func (w *wallets) reconcile() error {
 		return w.add(missing)
 	}
 	return w.rescan(context.Background(), missing)
+}
+
+// strangers says whether rows belong to other wallets than the files of the same
+// numbers, or have numbers that are still to be given out: the folder of the
+// files was replaced or emptied.
+func (w *wallets) strangers() (bool, error) {
+	if w.book.Highest() >= uint32(w.vault.Next()) {
+		return true, nil
+	}
+	for _, file := range w.vault.Wallets() {
+		number := uint32(file.Number())
+		if !w.book.Has(number) {
+			continue
+		}
+		a, err := addedOf(file.Header(), number)
+		if err != nil {
+			return false, err
+		}
+		owners, err := w.book.Owners(w.host.store, a.First)
+		if err != nil {
+			return false, err
+		}
+		if !slices.ContainsFunc(owners, func(o wallet.Owner) bool { return o.Wallet == number }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Run derives look-ahead scripts and follows the chain until ctx ends.

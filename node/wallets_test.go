@@ -647,6 +647,36 @@ func TestLostRows(t *testing.T) {
 	}
 }
 
+// TestReplacedFiles puts the files of other wallets in the place of those that
+// the database knows, or none: it forgets what it knew of the old ones.
+func TestReplacedFiles(t *testing.T) {
+	p := demo(t, 3)
+	p.shut()
+	folder := filepath.Join(p.dir, walletDir)
+	kept := folder + ".kept"
+	if err := os.Rename(folder, kept); err != nil {
+		t.Fatal(err)
+	}
+	p = newPurse(t, p.dir)
+	if list := p.list(); len(list) != 0 {
+		t.Fatalf("wallets without files: %+v", list)
+	}
+	made := p.make(rpc.NewWallets{})[0]
+	if w := p.wallet("1"); w.Address != made.Address || w.Coins != 0 {
+		t.Errorf("a new wallet with the coins of an old one: %+v", w)
+	}
+	p.mine(1, made.Address)
+	p.shut()
+	if err := errors.Join(os.Rename(folder, folder+".other"), os.Rename(kept, folder)); err != nil {
+		t.Fatal(err)
+	}
+	p = newPurse(t, p.dir)
+	if w := p.wallet("1"); w.Spendable < 100*coin || len(p.list()) != 3 {
+		t.Errorf("after the first files came back: %+v", w)
+	}
+	p.pay("1", "2", coin)
+}
+
 // TestDamagedFile keeps the other wallets usable, and the chain going, when one
 // wallet's file cannot be read.
 func TestDamagedFile(t *testing.T) {

@@ -258,6 +258,14 @@ func (b *Book) extend(c *changes, wallet uint32, a *account, chain int, issued u
 	return true, nil
 }
 
+// Owners is OwnersOf out of the copy of rows.
+func (b *Book) Owners(r kv.Reader, script []byte) ([]Owner, error) {
+	if err := b.load(r); err != nil {
+		return nil, err
+	}
+	return b.owners(newChanges(r), script)
+}
+
 // OwnersOf returns who owns a script.
 func OwnersOf(r kv.Reader, script []byte) ([]Owner, error) {
 	v, err := newChanges(r).get(scriptKey(script))
@@ -393,3 +401,13 @@ func readPosition(c *changes) (Position, error) {
 
 // Has says whether a wallet has rows; the book must have been read before.
 func (b *Book) Has(wallet uint32) bool { return b.accounts[wallet] != nil }
+
+// Highest returns the highest number of a wallet that has rows, 0 when none has;
+// the book must have been read before.
+func (b *Book) Highest() uint32 {
+	highest := uint32(0)
+	for wallet := range b.accounts {
+		highest = max(highest, wallet)
+	}
+	return highest
+}
