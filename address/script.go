@@ -3,7 +3,8 @@ package address
 import (
 	"crypto/sha256"
 
-	"golang.org/x/crypto/ripemd160" //nolint:staticcheck // addresses are made of it
+	//lint:ignore SA1019 Bitcoin's addresses are made of it.
+	"golang.org/x/crypto/ripemd160"
 )
 
 // Hash160 returns RIPEMD-160 of SHA-256 of data.

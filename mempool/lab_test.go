@@ -11,6 +11,7 @@ import (
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
+	//lint:ignore SA1019 Bitcoin's addresses are made of it.
 	"golang.org/x/crypto/ripemd160"
 
 	"github.com/lode-chain/lode/chain"

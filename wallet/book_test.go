@@ -595,6 +595,6 @@ func benchFixture(b *testing.B, wallets, coins int) *fixture {
 		}
 		f.connect(f.tx(nil, outs...))
 	}
-	b.Log(fmt.Sprintf("%d wallets, %d coins", wallets, len(f.coins)))
+	b.Logf("%d wallets, %d coins", wallets, len(f.coins))
 	return f
 }
