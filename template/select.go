@@ -80,7 +80,7 @@ func newSelection(candidates []*mempool.Entry, height int32, cutoff, minRate int
 }
 
 func (it *item) add(e *mempool.Entry, sign int64) {
-	it.fees += sign * e.Fee
+	it.fees += sign * e.ModifiedFee()
 	it.vsize += sign * e.VSize
 	it.weight += sign * e.Weight
 	it.sigOps += sign * e.SigOpCost
@@ -202,8 +202,8 @@ func (q *itemQueue) Less(i, j int) bool {
 }
 
 func (it *item) score() (fees, vsize int64) {
-	if mempool.CompareFeerates(it.entry.Fee, it.entry.VSize, it.fees, it.vsize) < 0 {
-		return it.entry.Fee, it.entry.VSize
+	if mempool.CompareFeerates(it.entry.ModifiedFee(), it.entry.VSize, it.fees, it.vsize) < 0 {
+		return it.entry.ModifiedFee(), it.entry.VSize
 	}
 	return it.fees, it.vsize
 }

@@ -20,7 +20,6 @@ import (
 
 // Policy of block building, with Core's values.
 const (
-	blockVersion       = 0x20000000   // VERSIONBITS_TOP_BITS
 	reservedWeight     = 4_000        // for header, count and coinbase
 	reservedSigOpsCost = 400          // for the coinbase's outputs
 	headerWeight       = 4 * (80 + 9) // and of the count of transactions, at most
@@ -56,8 +55,7 @@ var ErrScript = errors.New("script to be paid is too long")
 
 // Build fills a block with those of the candidates that pay most.
 func Build(in Input) (*Template, error) {
-	s := newSelection(in.Candidates, in.Parent.Height+1, in.Parent.MedianTimePast(), in.MinFeeRate)
-	return assemble(in, s.run())
+	return assemble(in, choose(in.Candidates, in.Parent.Height+1, in.Parent.MedianTimePast(), in.MinFeeRate))
 }
 
 // Exactly makes a block of all candidates in their order, whether the chain will
@@ -79,7 +77,7 @@ func assemble(in Input, entries []*mempool.Entry) (*Template, error) {
 	}
 	now := max(in.Now, t.MinTime)
 	b.Header = wire.BlockHeader{
-		Version:   blockVersion,
+		Version:   Version(in.Params, in.Parent),
 		PrevBlock: in.Parent.Hash,
 		Timestamp: time.Unix(now, 0),
 		Bits:      in.Parent.NextBits(in.Params, now),
