@@ -227,7 +227,7 @@ func (h *Host) openChain() (err error) {
 
 func (h *Host) openPool() (err error) {
 	h.pool, err = mempool.Open(mempool.Config{
-		Params: h.params, Chain: h.chain, Store: h.store, Exec: h.exec, Checked: h.checked,
+		Params: h.params, Chain: h.chain, Store: h.store, Exec: h.exec, Checked: h.checked, Now: h.now,
 	})
 	if err != nil {
 		return fmt.Errorf("open the mempool: %w", err)

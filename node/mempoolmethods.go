@@ -1,41 +1,25 @@
 package node
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
-	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/mempool"
 	"github.com/lode-chain/lode/rpc"
 )
 
-const (
-	// defaultMaxFeeRate is above what sendrawtransaction pays unless told
-	// otherwise: 0.1 coins per 1,000 vbytes (policy, Core's DEFAULT_MAX_RAW_TX_FEE_RATE).
-	defaultMaxFeeRate = consensus.SatsPerCoin / 10
-	maxTestTxs        = 25 // transactions of testmempoolaccept (policy, Core's MAX_PACKAGE_COUNT)
-	// maxBIP125 is the highest sequence number that announces replacement.
-	maxBIP125 = wire.MaxTxInSequenceNum - 2
-)
+// maxBIP125 is the highest sequence number that announces replacement.
+const maxBIP125 = wire.MaxTxInSequenceNum - 2
 
-var (
-	errNotInMempool = rpc.CodeInvalidAddress.New("Transaction not in mempool")
-	errMaxFee       = rpc.CodeVerify.New("Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)")
-)
+var errNotInMempool = rpc.CodeInvalidAddress.New("Transaction not in mempool")
 
-// registerMempool adds the methods that ask about the mempool or put
-// transactions into it.
+// registerMempool adds the methods about the mempool.
 func (h *Host) registerMempool(s *rpc.Server) {
 	txid := rpc.Param{Name: "txid", Type: rpc.String, Help: "The transaction"}
 	verbose := rpc.Param{Name: "verbose", Type: rpc.Bool, Optional: true, Help: "true for objects, false (default) for txids"}
-	maxFee := rpc.Param{Name: "maxfeerate", Type: rpc.Any, Optional: true, Help: "Refuse above this, in coins per 1,000 vbytes; default 0.10, 0 for no limit"}
 	for _, m := range []rpc.Method{
 		{
 			Name: "getmempoolinfo", Section: rpc.SectionBlockchain, Summary: "Returns the mempool in numbers.", Handler: h.getMempoolInfo,
@@ -60,22 +44,12 @@ func (h *Host) registerMempool(s *rpc.Server) {
 			Name: "gettxspendingprevout", Section: rpc.SectionBlockchain, Summary: "Tells which transactions in the mempool spend outputs.",
 			Params: []rpc.Param{{Name: "outputs", Type: rpc.Array, Help: "Objects with txid and vout"}}, Example: `[{"txid":"...","vout":0}]`,
 			Handler: h.getTxSpendingPrevout,
-		}, {
-			Name: "sendrawtransaction", Section: rpc.SectionRaw, Summary: "Puts a signed transaction into the mempool and returns its txid.",
-			Params: []rpc.Param{
-				{Name: "hexstring", Type: rpc.String, Help: "The transaction in hex"}, maxFee,
-				{Name: "maxburnamount", Type: rpc.Any, Optional: true, Help: "Refuse outputs that cannot be spent above this sum; default 0"},
-			},
-			Example: `"hex"`, Handler: h.sendRawTransaction,
-		}, {
-			Name: "testmempoolaccept", Section: rpc.SectionRaw,
-			Summary: "Tells whether the mempool would take transactions. Each is judged by itself.",
-			Params:  []rpc.Param{{Name: "rawtxs", Type: rpc.Array, Help: "Transactions in hex"}, maxFee},
-			Example: `["hex"]`, Handler: h.testMempoolAccept,
 		},
 	} {
 		s.Register(m)
 	}
+	h.registerSubmit(s)
+	h.registerMempoolCare(s)
 }
 
 func (h *Host) getMempoolInfo(ctx context.Context, _ *rpc.Request) (any, error) {
@@ -97,7 +71,7 @@ func (h *Host) getMempoolInfo(ctx context.Context, _ *rpc.Request) (any, error) 
 		FullRBF     bool       `json:"fullrbf"`
 	}{
 		true, i.Count, i.VSize, i.Memory, rpc.Amount(i.Fees), i.MaxMemory, rpc.Amount(max(i.MinFee, i.Policy.MinRelayFee)),
-		rpc.Amount(i.Policy.MinRelayFee), rpc.Amount(i.Policy.IncrementalRelayFee), 0, true,
+		rpc.Amount(i.Policy.MinRelayFee), rpc.Amount(i.Policy.IncrementalRelayFee), i.Unbroadcast, true,
 	}, nil
 }
 
@@ -131,8 +105,8 @@ func (h *Host) describeEntry(e *mempool.Entry) mempoolEntryJSON {
 		VSize: e.VSize, Weight: e.Weight, Time: e.Time.Unix(), Height: e.Height,
 		DescendantCount: e.Descendants.Count, DescendantSize: e.Descendants.VSize,
 		AncestorCount: e.Ancestors.Count, AncestorSize: e.Ancestors.VSize, WTxID: e.WTxID.String(),
-		Fees:    feesJSON{rpc.Amount(e.Fee), rpc.Amount(e.Fee), rpc.Amount(e.Ancestors.Fees), rpc.Amount(e.Descendants.Fees)},
-		Depends: hashStrings(e.Parents), SpentBy: hashStrings(e.Children), Replaceable: h.signalsReplacement(e),
+		Fees:    feesJSON{rpc.Amount(e.Fee), rpc.Amount(e.ModifiedFee()), rpc.Amount(e.Ancestors.Fees), rpc.Amount(e.Descendants.Fees)},
+		Depends: hashStrings(e.Parents), SpentBy: hashStrings(e.Children), Replaceable: h.signalsReplacement(e), Unbroadcast: e.Unbroadcast,
 	}
 }
 
@@ -205,7 +179,7 @@ func (h *Host) getRawMempool(ctx context.Context, r *rpc.Request) (any, error) {
 	return struct {
 		TxIDs    any    `json:"txids"`
 		Sequence uint64 `json:"mempool_sequence"`
-	}{list, snapshot.Seq}, nil
+	}{list, snapshot.Sequence}, nil
 }
 
 // describeEntries lists txids, or with verbose an object by txid.
@@ -295,187 +269,4 @@ func (h *Host) getTxSpendingPrevout(ctx context.Context, r *rpc.Request) (any, e
 		}
 	}
 	return list, nil
-}
-
-// feeRate reads a feerate in coins per 1,000 vbytes (Core's ParseFeeRate).
-func feeRate(r *rpc.Request, i int, def consensus.Amount) (consensus.Amount, error) {
-	rate, err := amountParam(r, i, def)
-	if err != nil {
-		return 0, err
-	}
-	if rate >= consensus.SatsPerCoin {
-		return 0, rpc.CodeInvalidParameter.New("Fee rates larger than or equal to 1BTC/kvB are not accepted")
-	}
-	return rate, nil
-}
-
-// amountParam reads a parameter that is an amount, as a number or a string.
-func amountParam(r *rpc.Request, i int, def consensus.Amount) (consensus.Amount, error) {
-	if !r.Has(i) {
-		return def, nil
-	}
-	raw := r.Raw(i)
-	switch {
-	case bytes.ContainsAny(raw[:1], `{[tf`):
-		return 0, rpc.CodeType.New("Amount is not a number or string")
-	case raw[0] == '-':
-		return 0, rpc.CodeType.New("Amount out of range")
-	}
-	if err := json.Unmarshal(raw, &def); err != nil {
-		return 0, rpc.CodeType.New("Invalid amount")
-	}
-	return def, nil
-}
-
-// tooHigh says whether a fee is above what a rate per 1,000 vbytes allows; a
-// rate of 0 allows everything.
-func tooHigh(e *mempool.Entry, rate consensus.Amount) bool {
-	return rate > 0 && e.Fee > int64(rate)*e.VSize/1000
-}
-
-func (h *Host) sendRawTransaction(ctx context.Context, r *rpc.Request) (any, error) {
-	text, err := r.Text(0, "")
-	if err != nil {
-		return nil, err
-	}
-	rate, err := feeRate(r, 1, defaultMaxFeeRate)
-	if err != nil {
-		return nil, err
-	}
-	burn, err := amountParam(r, 2, 0)
-	if err != nil {
-		return nil, err
-	}
-	tx, err := decodeTx(text)
-	if err != nil {
-		return nil, rpc.CodeDeserialization.New("TX decode failed. Make sure the tx has at least one input.")
-	}
-	for _, out := range tx.TxOut {
-		if consensus.Unspendable(out.PkScript) && out.Value > int64(burn) {
-			return nil, rpc.CodeVerify.New("Unspendable output exceeds maximum configured by user (maxburnamount)")
-		}
-	}
-	txid := tx.TxHash()
-	known, err := h.created(ctx, txid, len(tx.TxOut))
-	if err != nil {
-		return nil, err
-	}
-	if known {
-		return nil, rpc.CodeAlreadyInChain.New("Transaction outputs already in utxo set")
-	}
-	if h.pool.Get(txid) != nil {
-		return txid.String(), nil // as in Core, sending again is no mistake
-	}
-	if rate > 0 {
-		e, err := h.pool.Test(tx, h.now())
-		if err != nil {
-			return nil, refusal(err)
-		}
-		if tooHigh(e, rate) {
-			return nil, errMaxFee
-		}
-	}
-	e, err := h.pool.Accept(tx, h.now())
-	if err != nil {
-		return nil, refusal(err)
-	}
-	h.announceTx(e)
-	return txid.String(), nil
-}
-
-// created says whether the best chain has an unspent output of a transaction.
-func (h *Host) created(ctx context.Context, txid chainhash.Hash, outputs int) (bool, error) {
-	if err := h.pool.CatchUp(ctx); err != nil {
-		return false, err
-	}
-	ops := make([]wire.OutPoint, outputs)
-	for i := range ops {
-		ops[i] = wire.OutPoint{Hash: txid, Index: uint32(i)}
-	}
-	coins, _, err := h.chain.Coins(ops)
-	return slices.ContainsFunc(coins, func(c *consensus.Coin) bool { return c != nil }), err
-}
-
-// refusal gives the mempool's refusals Core's codes (JSONRPCTransactionError).
-func refusal(err error) error {
-	var e *consensus.Error
-	switch {
-	case !errors.As(err, &e) || e.Sort == consensus.Local:
-		return err
-	case errors.Is(e, consensus.BadTxnsInputsMissingOrSpent):
-		return rpc.CodeVerify.New(e.Error())
-	}
-	return rpc.CodeVerifyRejected.New(e.Error())
-}
-
-func (h *Host) testMempoolAccept(_ context.Context, r *rpc.Request) (any, error) {
-	var texts []string
-	if err := r.Decode(0, &texts); err != nil {
-		return nil, err
-	}
-	if len(texts) < 1 || len(texts) > maxTestTxs {
-		return nil, rpc.Errorf(rpc.CodeInvalidParameter, "Array must contain between 1 and %d transactions.", maxTestTxs)
-	}
-	rate, err := feeRate(r, 1, defaultMaxFeeRate)
-	if err != nil {
-		return nil, err
-	}
-	txs := make([]*wire.MsgTx, len(texts))
-	for i, text := range texts {
-		if txs[i], err = decodeTx(text); err != nil {
-			return nil, rpc.Errorf(rpc.CodeDeserialization, "TX decode failed: %s Make sure the tx has at least one input.", text)
-		}
-	}
-	verdicts := make([]verdictJSON, len(txs))
-	for i, tx := range txs {
-		if verdicts[i], err = h.judge(tx, rate); err != nil {
-			return nil, err
-		}
-	}
-	return verdicts, nil
-}
-
-type verdictJSON struct {
-	TxID    string         `json:"txid"`
-	WTxID   string         `json:"wtxid"`
-	Allowed bool           `json:"allowed"`
-	VSize   int64          `json:"vsize,omitempty"`
-	Fees    *effectiveJSON `json:"fees,omitempty"`
-	Reject  string         `json:"reject-reason,omitempty"`
-}
-
-type effectiveJSON struct {
-	Base     rpc.Amount `json:"base"`
-	Rate     rpc.Amount `json:"effective-feerate"` // coins per 1,000 vbytes
-	Includes []string   `json:"effective-includes"`
-}
-
-// judge asks the mempool about one transaction.
-func (h *Host) judge(tx *wire.MsgTx, rate consensus.Amount) (verdictJSON, error) {
-	v := verdictJSON{TxID: tx.TxHash().String(), WTxID: tx.WitnessHash().String()}
-	e, err := h.pool.Test(tx, h.now())
-	var refused *consensus.Error
-	switch {
-	case errors.Is(err, consensus.BadTxnsInputsMissingOrSpent):
-		v.Reject = "missing-inputs"
-	case errors.As(err, &refused) && refused.Sort != consensus.Local:
-		v.Reject = refused.Reject()
-	case err != nil:
-		return v, err
-	case tooHigh(e, rate):
-		v.Reject = "max-fee-exceeded"
-	default:
-		v.Allowed, v.VSize = true, e.VSize
-		v.Fees = &effectiveJSON{rpc.Amount(e.Fee), rpc.Amount(e.Fee * 1000 / e.VSize), []string{v.WTxID}}
-	}
-	return v, nil
-}
-
-// decodeTx reads a transaction that somebody hands in (Core's DecodeHexTx).
-func decodeTx(text string) (*wire.MsgTx, error) {
-	raw, err := hex.DecodeString(text)
-	if err != nil {
-		return nil, err
-	}
-	return consensus.GuessTx(raw)
 }
