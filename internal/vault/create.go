@@ -4,7 +4,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // Create makes wallets as one durable group: when it returns, all of them
@@ -29,14 +31,14 @@ func (v *Vault) CreateEach(n int, describe func(i int) (New, error), key *Key) (
 	}
 	defer g.key.Wipe()
 	err = parallel(v.cfg.Workers, n+1, func(i int) error {
-		if i == n {
+		if i == 0 {
 			return g.writeHead()
 		}
-		described, err := describe(i)
+		described, err := describe(i - 1)
 		if err != nil {
 			return err
 		}
-		return g.write(i, described)
+		return g.add(i-1, described)
 	})
 	if err == nil {
 		err = g.commit()
@@ -56,7 +58,15 @@ type group struct {
 	key     *Key // a copy, nil when secrets are not encrypted
 	ids     []byte
 	wallets []*Wallet
-	renamed int // files that are in place: wallets, the folder's own before them
+	sealed  [][]byte // what their files are to hold
+	parts   []part
+	renamed int // files that are in place: the parts', the folder's own before them
+}
+
+// part is the wallets of a group that share a file.
+type part struct {
+	secretsFile
+	left atomic.Int32 // wallets that are not sealed yet
 }
 
 func (v *Vault) newGroup(n int, key *Key) (*group, error) {
@@ -74,7 +84,18 @@ func (v *Vault) newGroup(n int, key *Key) (*group, error) {
 	if v.next+n > MaxWallets+1 {
 		return nil, fmt.Errorf("%d more wallets would be over the limit of %d", n, MaxWallets)
 	}
-	g := &group{v: v, first: v.next, kdf: v.kdf, ids: make([]byte, idSize*n), wallets: make([]*Wallet, n)}
+	g := &group{v: v, first: v.next, kdf: v.kdf, ids: make([]byte, idSize*n), wallets: make([]*Wallet, n), sealed: make([][]byte, n)}
+	together := 1
+	if n > aloneUpTo {
+		together = maxTogether
+	}
+	g.parts = make([]part, (n+together-1)/together)
+	for i := range g.parts {
+		first := g.first + i*together
+		last := min(first+together, g.first+n) - 1
+		g.parts[i].secretsFile = newSecretsFile(first, last)
+		g.parts[i].left.Store(int32(last - first + 1))
+	}
 	if v.kdf != nil {
 		g.key = key.clone() // whoever gave it may wipe it
 	}
@@ -84,9 +105,8 @@ func (v *Vault) newGroup(n int, key *Key) (*group, error) {
 	return g, nil
 }
 
-// write fills in a header and writes the wallet's file under a name that does
-// not count yet.
-func (g *group) write(i int, n New) error {
+// add fills in a header and seals the wallet. The last one of a part writes it.
+func (g *group) add(i int, n New) error {
 	h := n.Header
 	h.Number = g.first + i
 	h.ID = hex.EncodeToString(g.ids[idSize*i : idSize*(i+1)])
@@ -98,15 +118,34 @@ func (g *group) write(i int, n New) error {
 	case h.Name == "":
 		h.Name = DefaultName(h.Number)
 	}
-	w := &Wallet{vault: g.v, header: h}
-	w.journal = &journal{fs: g.v.cfg.FS, dir: g.v.cfg.Dir, path: g.v.journalPath(h.Number), id: h.ID}
-	g.wallets[i] = w
-	data, err := encodeWallet(&h, n.Secret, g.key, g.v.cfg.Rand)
-	if err != nil {
+	g.wallets[i] = &Wallet{vault: g.v, header: h, journal: g.v.newJournal(&h)}
+	var err error
+	if g.sealed[i], err = encodeWallet(&h, n.Secret, g.key, g.v.cfg.Rand); err != nil {
 		return err
 	}
+	if len(g.sealed[i]) > maxFile {
+		return fmt.Errorf("wallet %d takes %d bytes, over the limit of %d", h.Number, len(g.sealed[i]), maxFile)
+	}
+	p := &g.parts[i/(g.parts[0].last-g.parts[0].first+1)]
+	if p.left.Add(-1) > 0 {
+		return nil
+	}
+	return g.write(p)
+}
+
+// write writes a part's file, under a name that does not count yet.
+func (g *group) write(p *part) error {
+	wallets, sealed := g.wallets[p.first-g.first:p.last-g.first+1], g.sealed[p.first-g.first:p.last-g.first+1]
+	data := slices.Concat(sealed...)
 	defer wipe(data)
-	if err := g.v.cfg.FS.Create(g.v.secretsPath(h.Number)+tempSuffix, data); err != nil {
+	at := place{file: p.name}
+	for i, w := range wallets {
+		at.size = len(sealed[i])
+		w.secrets = at
+		at.offset += int64(at.size)
+		wipe(sealed[i])
+	}
+	if err := g.v.cfg.FS.Create(g.v.path(p.name)+tempSuffix, data); err != nil {
 		return fmt.Errorf("store the wallets: %w", err)
 	}
 	return nil
@@ -127,8 +166,8 @@ func (g *group) writeHead() error {
 // names returns the group's files, the folder's own first.
 func (g *group) names() []string {
 	names := []string{g.v.path(vaultFile)}
-	for i := range g.wallets {
-		names = append(names, g.v.secretsPath(g.first+i))
+	for i := range g.parts {
+		names = append(names, g.v.path(g.parts[i].name))
 	}
 	return names
 }
@@ -172,6 +211,9 @@ func (g *group) commit() error {
 // discard removes what a failed group has written. The folder's own file stays
 // if it is in place: a higher next number harms nobody.
 func (g *group) discard() {
+	for _, sealed := range g.sealed {
+		wipe(sealed)
+	}
 	for i, name := range g.names() {
 		if i >= g.renamed {
 			g.v.cfg.FS.Remove(name + tempSuffix)

@@ -26,7 +26,7 @@ import (
 
 const (
 	formatVersion = 1
-	maxFile       = 64 << 10 // bytes; policy
+	maxFile       = 64 << 10 // bytes of one; policy
 	bodyPlain     = "plain"
 	bodySealed    = "xchacha20poly1305"
 	bodyNone      = "none"
@@ -136,19 +136,19 @@ func (f *sealedFile) open(key *Key) ([]byte, error) {
 	return plain, nil
 }
 
-// readAll reads a whole file of at most maxFile bytes.
-func readAll(fs FS, name string) ([]byte, error) {
+// readAll reads a whole file of at most most bytes.
+func readAll(fs FS, name string, most int) ([]byte, error) {
 	f, err := fs.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	data, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrDamaged, maxFile)
+	if len(data) > most {
+		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrDamaged, most)
 	}
 	return data, nil
 }

@@ -73,11 +73,11 @@ type journal struct {
 	name   string
 	next   map[uint32]uint32
 	labels map[string]string // of scripts, in hex
-	sends  map[string]place
+	sends  map[string]span
 }
 
-// place is where a send's line is: they are read back when asked for.
-type place struct {
+// span is where a send's line is: they are read back when asked for.
+type span struct {
 	off int64
 	len int
 }
@@ -129,7 +129,7 @@ func (j *journal) read(f io.Reader) (torn bool, err error) {
 		if n == 0 {
 			err = j.checkHead(rec)
 		} else {
-			err = j.replay(rec, place{j.size, len(line)})
+			err = j.replay(rec, span{j.size, len(line)})
 		}
 		if err != nil {
 			return false, err
@@ -183,7 +183,7 @@ func (j *journal) checkHead(rec *record) error {
 	return nil
 }
 
-func (j *journal) replay(rec *record, at place) error {
+func (j *journal) replay(rec *record, at span) error {
 	switch {
 	case rec.Name != "":
 		j.name = rec.Name
@@ -199,7 +199,7 @@ func (j *journal) replay(rec *record, at place) error {
 		j.labels[rec.Label.Script] = rec.Label.Label
 	case rec.Send != nil:
 		if j.sends == nil {
-			j.sends = make(map[string]place)
+			j.sends = make(map[string]span)
 		}
 		j.sends[rec.Send.Key] = at
 	default:
@@ -220,7 +220,7 @@ func (j *journal) append(recs ...*record) error {
 		recs = append([]*record{{Journal: journalVersion, Wallet: j.id}}, recs...)
 	}
 	var buf []byte
-	crc, places := j.crc, make([]place, len(recs))
+	crc, places := j.crc, make([]span, len(recs))
 	for i, rec := range recs {
 		body, err := json.Marshal(rec)
 		if err != nil {
@@ -230,7 +230,7 @@ func (j *journal) append(recs ...*record) error {
 			return fmt.Errorf("%s: a record of %d bytes is over the limit of %d", j.path, len(body), maxRecord)
 		}
 		crc = crc32.Update(crc, castagnoli, body)
-		places[i] = place{j.size + int64(len(buf)), len(body) + 10}
+		places[i] = span{j.size + int64(len(buf)), len(body) + 10}
 		buf = fmt.Appendf(buf, "%08x %s\n", crc, body)
 	}
 	if err := j.write(buf); err != nil {

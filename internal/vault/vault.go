@@ -6,8 +6,10 @@
 //	wallet-7.journal   names, issued indexes, payments; only ever appended to,
 //	                   writable while the wallets are locked, made when first needed
 //
-// and the folder has one more, vault, with the next number and how the
-// passphrase is checked. Secrets can be under a passphrase, the same for all
+// but wallets that are made by the hundred share files of secrets, such as
+// wallets-8-1007.secrets, so that they are as durable at the cost of a few files.
+// The folder has one more, vault, with the next number and how the passphrase is
+// checked. Secrets can be under a passphrase, the same for all
 // wallets of a folder; what is public about a wallet is readable without it.
 //
 // The package knows files and ciphers. What a key is good for, which scripts
@@ -18,6 +20,7 @@
 package vault
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -25,7 +28,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -46,8 +48,6 @@ const (
 	// MaxWallets is the highest wallet number; policy.
 	MaxWallets = 1<<24 - 1
 )
-
-var secretsName = regexp.MustCompile(`^wallet-([1-9][0-9]*)\.secrets$`)
 
 // Header is what is public about a wallet.
 type Header struct {
@@ -79,7 +79,7 @@ type Config struct {
 	Dir     string
 	Network [32]byte  // fingerprint of the network's rules
 	FS      FS        // nil: Disk
-	Rand    io.Reader // nil: the system's; salts, nonces and identities
+	Rand    io.Reader // nil: the system's; salts, nonces and identities; read by many at once
 	KDF     KDF       // for SetPassphrase; zero: DefaultKDF
 	Workers int       // files written or read at once; 0 chooses
 }
@@ -102,13 +102,6 @@ type Vault struct {
 	key     *Key        // held while unlocked
 	wallets []*Wallet   // by number
 	names   map[string]int
-}
-
-// Wallet is one wallet of a vault.
-type Wallet struct {
-	vault   *Vault
-	header  Header
-	journal *journal
 }
 
 // New describes a wallet to make. Number, ID, Network and KDF of the header are
@@ -144,18 +137,18 @@ func Open(cfg Config) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the wallet folder: %w", err)
 	}
-	numbers := v.sortEntries(entries)
+	files := v.sortEntries(entries)
 	if err := v.readHead(slices.Contains(entries, vaultFile)); err != nil {
 		return nil, err
 	}
-	v.load(numbers)
+	v.load(files, entries)
 	return v, nil
 }
 
-// sortEntries removes what unfinished writes left and returns the numbers of
-// the wallets in the folder.
-func (v *Vault) sortEntries(entries []string) []int {
-	var numbers []int
+// sortEntries removes what unfinished writes left and returns the files of
+// secrets in the folder.
+func (v *Vault) sortEntries(entries []string) []secretsFile {
+	var files []secretsFile
 	for _, name := range entries {
 		if strings.HasSuffix(name, tempSuffix) {
 			// Never acknowledged: a write is only after the rename.
@@ -164,17 +157,14 @@ func (v *Vault) sortEntries(entries []string) []int {
 			}
 			continue
 		}
-		if m := secretsName.FindStringSubmatch(name); m != nil {
-			n, err := strconv.Atoi(m[1])
-			if err != nil || n > MaxWallets {
-				v.problems = append(v.problems, fmt.Errorf("%s: the number is over %d", v.path(name), MaxWallets))
-				continue
-			}
-			numbers = append(numbers, n)
+		file, ok, err := parseSecretsName(name)
+		if err != nil {
+			v.problems = append(v.problems, fmt.Errorf("%s: %w", v.path(name), err))
+		} else if ok {
+			files = append(files, file)
 		}
 	}
-	slices.Sort(numbers)
-	return numbers
+	return files
 }
 
 // readHead reads the folder's own file. Only a foreign one is fatal: without
@@ -186,7 +176,7 @@ func (v *Vault) readHead(exists bool) error {
 	name := v.path(vaultFile)
 	var head vaultHead
 	var file *sealedFile
-	data, err := readAll(v.cfg.FS, name)
+	data, err := readAll(v.cfg.FS, name, maxFile)
 	if err == nil {
 		file, err = decodeFile(whatVault, data, &head)
 	}
@@ -213,64 +203,53 @@ func (v *Vault) readHead(exists bool) error {
 	return nil
 }
 
-// load reads the wallets, several at once, and registers them in order.
-func (v *Vault) load(numbers []int) {
-	loaded := make([]*Wallet, len(numbers))
-	failed := make([]error, len(numbers))
-	parallel(v.cfg.Workers, len(numbers), func(i int) error {
-		loaded[i], failed[i] = v.read(numbers[i])
+// load reads the wallets, several files at once, and registers them in the order
+// of their numbers.
+func (v *Vault) load(files []secretsFile, entries []string) {
+	present := make(map[string]bool, len(entries))
+	for _, name := range entries {
+		present[name] = true
+	}
+	found := make([][]loaded, len(files))
+	parallel(v.cfg.Workers, len(files), func(i int) error {
+		found[i] = v.read(files[i], present)
 		return nil
 	})
-	for i, w := range loaded {
-		v.next = max(v.next, numbers[i]+1)
-		if failed[i] != nil {
-			v.problems = append(v.problems, failed[i])
+	all := slices.Concat(found...)
+	slices.SortStableFunc(all, func(a, b loaded) int { return cmp.Compare(a.number, b.number) })
+	for _, l := range all {
+		v.next = max(v.next, l.number+1)
+		if l.err == nil && v.wallet(l.number) != nil {
+			l.err = fmt.Errorf("%s: wallet %d is in another file too, which is used", v.path(l.wallet.secrets.file), l.number)
+		}
+		if l.err != nil {
+			v.problems = append(v.problems, l.err)
 			continue
 		}
-		if v.kdf == nil && v.check == nil && w.header.KDF != nil {
-			v.kdf = w.header.KDF // the folder's own file is lost
-		}
-		v.wallets = append(v.wallets, w)
-		key := nameKey(w.Name())
-		if other, ok := v.names[key]; ok {
-			v.problems = append(v.problems, fmt.Errorf("wallets %d and %d have names that look the same, %q: use their numbers", other, w.header.Number, w.Name()))
-			continue
-		}
-		v.names[key] = w.header.Number
+		v.register(l.wallet)
 	}
 }
 
-// read reads the two files of one wallet.
-func (v *Vault) read(number int) (*Wallet, error) {
-	name := v.secretsPath(number)
-	data, err := readAll(v.cfg.FS, name)
-	if err != nil {
-		return nil, named(name, err)
+// register adds a wallet that was read.
+func (v *Vault) register(w *Wallet) {
+	if v.kdf == nil && v.check == nil && w.header.KDF != nil {
+		v.kdf = w.header.KDF // the folder's own file is lost
 	}
-	w := &Wallet{vault: v}
-	file, err := decodeFile(whatWallet, data, &w.header)
-	if err != nil {
-		return nil, named(name, err)
+	v.wallets = append(v.wallets, w)
+	key := nameKey(w.Name())
+	if other, ok := v.names[key]; ok {
+		v.problems = append(v.problems, fmt.Errorf("wallets %d and %d have names that look the same, %q: use their numbers", other, w.header.Number, w.Name()))
+		return
 	}
-	wipe(file.body)
-	if err := v.checkHeader(&w.header, number, file.cipher); err != nil {
-		return nil, named(name, err)
-	}
-	journalName := v.journalPath(number)
-	if w.journal, err = openJournal(v.cfg.FS, v.cfg.Dir, journalName, w.header.ID); err != nil {
-		if errors.Is(err, ErrDamaged) {
-			err = fmt.Errorf("%w; moved away, the wallet opens without the names, issued addresses and payments in it", err)
-		}
-		return nil, named(journalName, err)
-	}
-	return w, nil
+	v.names[key] = w.header.Number
 }
 
-func (v *Vault) checkHeader(h *Header, number int, cipher string) error {
+// checkHeader refuses what cannot be the header of a wallet of this file.
+func (v *Vault) checkHeader(h *Header, in secretsFile, cipher string) error {
 	switch {
 	case h.Network != v.network:
 		return ErrNetwork
-	case h.Number != number:
+	case h.Number < in.first || h.Number > in.last:
 		return fmt.Errorf("%w: it is the file of wallet %d", ErrDamaged, h.Number)
 	case (h.KDF != nil) != (cipher == bodySealed):
 		return fmt.Errorf("%w: its cipher is not the one stated", ErrDamaged)
@@ -345,13 +324,9 @@ func (v *Vault) Next() int {
 
 func (v *Vault) path(name string) string { return filepath.Join(v.cfg.Dir, name) }
 
-func (v *Vault) secretsPath(number int) string {
-	return v.path("wallet-" + strconv.Itoa(number) + ".secrets")
-}
+func (v *Vault) journalPath(number int) string { return v.path(journalName(number)) }
 
-func (v *Vault) journalPath(number int) string {
-	return v.path("wallet-" + strconv.Itoa(number) + ".journal")
-}
+func journalName(number int) string { return "wallet-" + strconv.Itoa(number) + ".journal" }
 
 // named puts the file's name before an error, unless the system did already.
 func named(name string, err error) error {

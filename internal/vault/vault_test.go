@@ -284,7 +284,7 @@ func TestSealedHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := create(t, v, words("one"))[0]
-	file, err := decodeFile(whatWallet, mustRead(t, v.secretsPath(1)), new(Header))
+	file, err := decodeFile(whatWallet, mustRead(t, v.path("wallet-1.secrets")), new(Header))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -423,4 +423,33 @@ func mustRead(t testing.TB, name string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// TestTornSend tears the record of a payment at every byte: if it is there, the
+// index of its change is too.
+func TestTornSend(t *testing.T) {
+	dir := t.TempDir()
+	v := open(t, dir, nil)
+	w := create(t, v, words("one"))[0]
+	if err := v.Rename(w, "Alice"); err != nil {
+		t.Fatal(err)
+	}
+	path := v.journalPath(1)
+	before := len(mustRead(t, path))
+	if err := w.RecordSend(Send{Key: "k", TxID: "t", Tx: "00"}, 1, 3); err != nil {
+		t.Fatal(err)
+	}
+	whole := mustRead(t, path)
+	for cut := before; cut < len(whole); cut++ {
+		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w := open(t, dir, nil).Wallet(1)
+		if w == nil {
+			continue // all but a line end: cannot be told from a changed one
+		}
+		if _, err := w.Send("k"); err == nil && w.Issued()[1] != 3 {
+			t.Fatalf("cut at %d of %d: the payment is there, its change index is not", cut-before, len(whole)-before)
+		}
+	}
 }

@@ -5,6 +5,14 @@ import (
 	"fmt"
 )
 
+// Wallet is one wallet of a vault.
+type Wallet struct {
+	vault   *Vault
+	header  Header
+	secrets place // of its record
+	journal *journal
+}
+
 // Header returns what is public about the wallet.
 func (w *Wallet) Header() Header { return w.header }
 
@@ -42,8 +50,8 @@ func (w *Wallet) Secret(key *Key) (*Secret, error) {
 // open reads the file and decrypts it. The header has to be the one that the
 // vault was opened with, or the keys would not be those of its addresses.
 func (w *Wallet) open(key *Key) (*Secret, error) {
-	name := w.vault.secretsPath(w.header.Number)
-	data, err := readAll(w.vault.cfg.FS, name)
+	name := w.vault.path(w.secrets.file)
+	data, err := w.secrets.read(w.vault.cfg.FS, name)
 	if err != nil {
 		return nil, named(name, err)
 	}
@@ -121,10 +129,13 @@ func (w *Wallet) RecordSend(s Send, changeChain, next uint32) error {
 	if s.Key == "" || len(s.Key) > maxSendKey {
 		return fmt.Errorf("the key of a payment has 1 to %d bytes, this one %d", maxSendKey, len(s.Key))
 	}
-	recs := []*record{{Send: &s}}
+	var recs []*record
 	if next > w.journal.issuedNext(changeChain) {
+		// First: a write that is torn between the two wastes an index, and never
+		// keeps a payment whose change address is given out again.
 		recs = append(recs, &record{Issued: &issued{Chain: changeChain, Next: next}})
 	}
+	recs = append(recs, &record{Send: &s})
 	return w.journal.append(recs...)
 }
 
