@@ -3,7 +3,6 @@ package wallet
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"testing"
