@@ -67,7 +67,7 @@ func (s *Screen) Secret(ctx context.Context, prompt string) (string, error) {
 		return "", fmt.Errorf("hiding what is typed: %w", err)
 	}
 	defer s.Notef("\r\n")
-	defer term.Restore(int(f.Fd()), state) //nolint:errcheck // nothing is left to do about it
+	defer func() { _ = term.Restore(int(f.Fd()), state) }() // nothing is left to do about it
 	s.Notef("%s", prompt)
 	return readSecret(ctx, f)
 }

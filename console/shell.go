@@ -132,7 +132,7 @@ func (sh *Shell) read(ctx context.Context, in *os.File, keys *keyReader, t *term
 	if err != nil {
 		return "", fmt.Errorf("setting up the terminal: %w", err)
 	}
-	defer term.Restore(int(in.Fd()), state) //nolint:errcheck // nothing is left to do about it
+	defer func() { _ = term.Restore(int(in.Fd()), state) }() // nothing is left to do about it
 	if width, height, err := term.GetSize(int(in.Fd())); err == nil {
 		_ = t.SetSize(max(width, 1), max(height, 1))
 	}

@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"os/signal"
+	"syscall"
 
-	"github.com/lode-chain/lode/internal/platform"
 	"github.com/lode-chain/lode/network"
 	"github.com/lode-chain/lode/rpc"
 )
@@ -14,9 +15,6 @@ import (
 // childEnv makes the test program a long-lived command on the folder that it
 // names; it reports by lines of JSON.
 const childEnv = "LODE_TEST_NODE"
-
-// stuckEnv makes the child hang when it is told to end.
-const stuckEnv = "LODE_TEST_STUCK"
 
 type report struct {
 	Ready   bool
@@ -28,7 +26,7 @@ type report struct {
 func child() int {
 	out := json.NewEncoder(os.Stdout)
 	say := func(r report) { _ = out.Encode(r) }
-	ctx, stop := platform.Interrupts(context.Background())
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	port := 0
 	n, err := Open(ctx, Config{
@@ -41,11 +39,6 @@ func child() int {
 		return 1
 	}
 	say(report{Ready: true, Role: n.Role()})
-	if os.Getenv(stuckEnv) != "" {
-		<-ctx.Done()
-		say(report{Waiting: "stuck"})
-		select {}
-	}
 	err = n.Run(ctx, func(r Role) { say(report{Role: r}) })
 	if err = errors.Join(err, n.Close()); err != nil {
 		say(report{Error: err.Error()})

@@ -118,6 +118,9 @@ func (h *Host) openAll(ctx context.Context) error {
 	}
 	h.opened(logs.Close)
 	h.log = logs.logger(h.config.Log)
+	if err := platform.RemoveLeftOvers(h.dir, hostFile, settingsFile, cookieName); err != nil {
+		h.log.Warn("files of a host that was killed stay", "err", err)
+	}
 	if h.settings, err = openSettings(h.dir); err != nil {
 		return err
 	}

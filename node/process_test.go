@@ -154,25 +154,3 @@ func TestStoppedHost(t *testing.T) {
 		t.Errorf("role %+v", role)
 	}
 }
-
-// TestSecondSignal ends a process that hangs while it ends.
-func TestSecondSignal(t *testing.T) {
-	host := spawn(t, filepath.Join(t.TempDir(), "regtest"), stuckEnv+"=1")
-	host.ready(t)
-	if err := host.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if r := receive(t, "the first signal", host.reports); r.Waiting != "stuck" {
-		t.Fatalf("%+v", r)
-	}
-	if err := host.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	for r := range host.reports {
-		t.Errorf("%+v", r)
-	}
-	_ = host.Wait()
-	if code := host.ProcessState.ExitCode(); code != 128+int(syscall.SIGTERM) {
-		t.Errorf("exit code %d", code)
-	}
-}

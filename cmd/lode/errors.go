@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -24,9 +25,8 @@ const (
 // exitCode says with which code a command ends.
 func exitCode(ctx context.Context, err error) int {
 	var usage usageError
-	var why interrupted
-	switch {
-	case errors.As(context.Cause(ctx), &why):
+	switch why, ok := interruption(ctx, err); {
+	case ok:
 		if why.signal == syscall.SIGTERM && (err == nil || errors.Is(err, errEnded)) {
 			return exitOK // a service manager asked, and all ended well
 		}
@@ -41,6 +41,21 @@ func exitCode(ctx context.Context, err error) int {
 	return exitError
 }
 
+// interruption says whether a command ended because it was asked to, with no
+// error but those that this makes. What else went wrong meanwhile, such as a disk
+// that failed while the chain was closed, is no interruption.
+func interruption(ctx context.Context, err error) (why interrupted, ok bool) {
+	if !errors.As(context.Cause(ctx), &why) {
+		return why, false
+	}
+	for _, own := range []error{errEnded, errDeclined, context.Canceled, console.ErrCancelled, why} {
+		if errors.Is(err, own) {
+			return why, true
+		}
+	}
+	return why, err == nil
+}
+
 // errEnded reports that a command that stays was asked to end and has said so
 // itself.
 var errEnded = errors.New("ended")
@@ -49,20 +64,16 @@ var errEnded = errors.New("ended")
 // what went wrong and what to do next. It is empty when nothing is left to say.
 // Errors are translated here and nowhere else.
 func (p *program) explain(ctx context.Context, err error) string {
-	var why interrupted
 	var refusal *rpc.Error
 	var unknown *rpc.UnknownOutcomeError
 	var path *fs.PathError
-	switch {
-	case errors.Is(err, errEnded):
+	if err == nil || errors.Is(err, errEnded) {
 		return ""
-	case errors.As(context.Cause(ctx), &why):
-		if err == nil {
-			return ""
-		}
+	}
+	if _, ok := interruption(ctx, err); ok {
 		return "interrupted; what was confirmed before is kept"
-	case err == nil:
-		return ""
+	}
+	switch {
 	case errors.Is(err, errLeftConsole):
 		return "left the console; all is kept"
 	case errors.Is(err, console.ErrCancelled):
@@ -74,7 +85,7 @@ func (p *program) explain(ctx context.Context, err error) string {
 	case errors.As(err, &refusal):
 		return explainRefusal(refusal.Code, oneLine(err))
 	case errors.As(err, &unknown):
-		return oneLine(err) + "; it is not known whether it was done: look with lode status before you repeat it"
+		return fmt.Sprintf("the host went away during %s, and it is not known whether that was done: look (lode status, lode wallet list, lode mempool) before you repeat it", unknown.Method)
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the time was up before an answer came"
 	case errors.Is(err, fs.ErrPermission):

@@ -22,7 +22,7 @@ const lockFile = "lock"
 
 // ours are the entries of a network's folder that lode makes there. Anything
 // else in it is somebody else's and stays. The network's rules stay too.
-var ours = []string{"blocks", "db", "wallets", "backups", "settings", "lode.log", "host.json", "socket", ".cookie", historyFile}
+var ours = []string{"blocks", "db", "wallets", "backups", "settings", "lode.log", "lode.log.1", "host.json", "socket", ".cookie", historyFile}
 
 func (p *program) resetCommand() *cobra.Command {
 	var keepBackups bool
@@ -78,7 +78,7 @@ func (p *program) runReset(ctx context.Context, keepBackups bool) error {
 	if lock == nil {
 		return errors.New("the chain is running; stop it first: lode stop")
 	}
-	defer lock.Unlock() //nolint:errcheck // nothing is left to protect
+	defer func() { _ = lock.Unlock() }() // nothing is left to protect
 	for _, entry := range goes {
 		if err := os.RemoveAll(filepath.Join(dir, entry)); err != nil {
 			return err

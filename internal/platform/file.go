@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Modes of all files and folders that lode makes, whatever the umask.
@@ -102,18 +104,43 @@ func WriteFile(name string, data []byte) error {
 	return SyncDir(dir)
 }
 
+// The names of files that are to replace others: .NAME~SALT.tmp.
+const (
+	saltMark   = "~"
+	saltSize   = 8 // bytes, in hex
+	tempSuffix = ".tmp"
+)
+
 // createTemp makes a new file beside the one that it will replace.
 func createTemp(dir, base string) (*os.File, error) {
 	for tries := 0; ; tries++ {
-		var salt [8]byte
+		var salt [saltSize]byte
 		if _, err := rand.Read(salt[:]); err != nil {
 			return nil, err
 		}
-		f, err := Create(filepath.Join(dir, "."+base+"."+hex.EncodeToString(salt[:])+".tmp"))
+		f, err := Create(filepath.Join(dir, "."+base+saltMark+hex.EncodeToString(salt[:])+tempSuffix))
 		if err == nil || !errors.Is(err, fs.ErrExist) || tries == 10 {
 			return f, err
 		}
 	}
+}
+
+// RemoveLeftOvers removes what a WriteFile of one of the names left in a folder
+// when its process was killed. Nobody may be writing them.
+func RemoveLeftOvers(dir string, names ...string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, e := range entries {
+		base, salt, ok := strings.Cut(strings.TrimSuffix(e.Name(), tempSuffix), saltMark)
+		if !ok || len(salt) != 2*saltSize || !strings.HasSuffix(e.Name(), tempSuffix) || !slices.Contains(names, strings.TrimPrefix(base, ".")) {
+			continue
+		}
+		errs = append(errs, os.Remove(filepath.Join(dir, e.Name())))
+	}
+	return errors.Join(errs...)
 }
 
 // ReadFile reads a regular file of at most limit bytes. Folders, pipes and

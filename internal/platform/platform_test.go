@@ -3,7 +3,6 @@
 package platform
 
 import (
-	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -285,17 +284,30 @@ func TestDataDir(t *testing.T) {
 	}
 }
 
-func TestInterrupts(t *testing.T) {
-	ctx, stop := Interrupts(context.Background())
-	defer stop()
-	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+func TestRemoveLeftOvers(t *testing.T) {
+	dir := t.TempDir()
+	left, err := createTemp(dir, ".cookie")
+	if err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(5 * time.Second):
-		t.Fatal("the signal did not end the context")
+	if err := left.Close(); err != nil {
+		t.Fatal(err)
 	}
-	stop()
-	stop()
+	stay := []string{".cookie", ".other~0011223344556677.tmp", ".cookie~0011.tmp", ".cookie~0011223344556677"}
+	for _, name := range stay {
+		if err := WriteFile(filepath.Join(dir, name), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := RemoveLeftOvers(dir, "settings", ".cookie"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(left.Name()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left over: %v", left.Name(), err)
+	}
+	for _, name := range stay {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -10,15 +10,6 @@ import (
 	"syscall"
 )
 
-var endSignals = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
-
-func exitStatus(s os.Signal) int {
-	if n, ok := s.(syscall.Signal); ok {
-		return 128 + int(n)
-	}
-	return 1
-}
-
 // ProcessState looks at a process. Stopped is told from Running on Linux only.
 func ProcessState(pid int) State {
 	if pid <= 0 {

@@ -2,14 +2,9 @@ package platform
 
 import (
 	"errors"
-	"os"
 
 	"golang.org/x/sys/windows"
 )
-
-var endSignals = []os.Signal{os.Interrupt}
-
-func exitStatus(os.Signal) int { return 130 }
 
 // ProcessState looks at a process. Windows does not tell stopped ones.
 func ProcessState(pid int) State {
