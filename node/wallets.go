@@ -42,6 +42,10 @@ type wallets struct {
 	behind  map[uint32]bool // look-ahead scripts are still to be derived
 	derived map[uint32]wallet.Source
 
+	// making is held from asking whether keys are here until their files are, so
+	// that nobody adds the same twice. It is taken before all other locks.
+	making sync.Mutex
+
 	sending sync.Map      // wallet number → *sync.Mutex
 	wake    chan struct{} // holds a token when behind has grown
 

@@ -190,19 +190,28 @@ func (w *wallets) newWallets(ctx context.Context, r rpc.NewWallets) ([]rpc.Walle
 		return nil, err
 	}
 	defer d.wipe()
-	if r.Mnemonic != "" {
-		if err := w.refuseKnown(d); err != nil {
-			return nil, err
-		}
-	}
-	files, err := w.vault.CreateEach(r.Count, d.make, key)
+	files, err := w.createEach(d, key)
 	if err != nil {
-		return nil, walletError(err)
+		return nil, err
 	}
 	if err := w.made(ctx, files, r.Mnemonic != ""); err != nil {
 		return nil, err
 	}
 	return w.shown(files, d)
+}
+
+// createEach stores new wallets, whose words may be here only if they are theirs
+// alone.
+func (w *wallets) createEach(d *deriver, key *vault.Key) ([]*vault.Wallet, error) {
+	if d.seed != nil {
+		w.making.Lock()
+		defer w.making.Unlock()
+		if err := w.refuseKnown(d); err != nil {
+			return nil, err
+		}
+	}
+	files, err := w.vault.CreateEach(d.request.Count, d.make, key)
+	return files, walletError(err)
 }
 
 // deriver makes the keys of new wallets. make may be called at once for
@@ -305,12 +314,15 @@ func (w *wallets) checkNewName(name string) error {
 type knownKeys struct {
 	w        *wallets
 	accounts map[string]*vault.Wallet // by extended public key and type
+	firsts   map[string]*vault.Wallet // by first script
 }
 
 func (w *wallets) knownKeys() knownKeys {
-	k := knownKeys{w, make(map[string]*vault.Wallet)}
+	k := knownKeys{w, make(map[string]*vault.Wallet), make(map[string]*vault.Wallet)}
 	for _, file := range w.vault.Wallets() {
-		if h := file.Header(); h.Account != "" {
+		h := file.Header()
+		k.firsts[h.Script] = file
+		if h.Account != "" {
 			k.accounts[h.Account+h.Type] = file
 		}
 	}
@@ -322,6 +334,9 @@ func (w *wallets) knownKeys() knownKeys {
 func (k knownKeys) find(head vault.Header) *vault.Wallet {
 	if head.Account != "" {
 		return k.accounts[head.Account+head.Type]
+	}
+	if file := k.firsts[head.Script]; file != nil {
+		return file // it may have no rows yet
 	}
 	script, err := hex.DecodeString(head.Script)
 	if err != nil {
@@ -353,13 +368,29 @@ func alreadyHere(file *vault.Wallet) error {
 	return rpc.Errorf(rpc.CodeWalletExists, "already here as %s (number %d)", file.Name(), file.Number())
 }
 
-// create stores wallets that may have been paid already.
-func (w *wallets) create(ctx context.Context, news []vault.New) ([]*vault.Wallet, error) {
-	files, err := w.vault.Create(news, nil)
-	if err != nil {
-		return nil, walletError(err)
+// create stores wallets that may have been paid already, but for those whose
+// keys have come in meanwhile.
+func (w *wallets) create(ctx context.Context, news []vault.New) (made, already []*vault.Wallet, err error) {
+	if made, already, err = w.createUnknown(news); err != nil || len(made) == 0 {
+		return nil, already, err
 	}
-	return files, w.made(ctx, files, true)
+	return made, already, w.made(ctx, made, true)
+}
+
+func (w *wallets) createUnknown(news []vault.New) (made, already []*vault.Wallet, err error) {
+	w.making.Lock()
+	defer w.making.Unlock()
+	known := w.knownKeys()
+	var unknown []vault.New
+	for _, n := range news {
+		if file := known.find(n.Header); file != nil {
+			already = append(already, file)
+		} else {
+			unknown = append(unknown, n)
+		}
+	}
+	made, err = w.vault.Create(unknown, nil)
+	return made, already, walletError(err)
 }
 
 // made gives new wallets rows. Those that may have been paid already have their
@@ -470,9 +501,12 @@ func (w *wallets) importKey(ctx context.Context, r rpc.ImportKey) (rpc.Wallet, e
 	if w.vault.Locked() {
 		return rpc.Wallet{}, errLocked
 	}
-	files, err := w.create(ctx, []vault.New{n})
+	files, already, err := w.create(ctx, []vault.New{n})
 	if err != nil {
 		return rpc.Wallet{}, err
+	}
+	if len(already) > 0 {
+		return rpc.Wallet{}, alreadyHere(already[0])
 	}
 	return w.show(ctx, files[0])
 }

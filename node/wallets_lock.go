@@ -19,7 +19,7 @@ func (w *wallets) unlock(passphrase string, last time.Duration) error {
 		return walletError(err)
 	}
 	w.stopTimer()
-	w.until = w.host.now().Unix() + maxUnlock
+	w.unlockedForever()
 	if last > 0 {
 		w.until = w.host.now().Add(last).Unix()
 		var timer *time.Timer
@@ -34,6 +34,9 @@ func (w *wallets) unlock(passphrase string, last time.Duration) error {
 	}
 	return nil
 }
+
+// unlockedForever notes that no timer locks the wallets. The caller holds lockMu.
+func (w *wallets) unlockedForever() { w.until = w.host.now().Unix() + maxUnlock }
 
 // lock forgets the key.
 func (w *wallets) lock() {
@@ -61,11 +64,15 @@ func (w *wallets) stopTimer() {
 	}
 }
 
-// setPassphrase puts the wallets to come under a passphrase.
+// setPassphrase puts the wallets to come under a passphrase and leaves them
+// unlocked.
 func (w *wallets) setPassphrase(passphrase string) error {
+	w.lockMu.Lock()
+	defer w.lockMu.Unlock()
 	if err := w.vault.SetPassphrase([]byte(passphrase)); err != nil {
 		return walletError(err)
 	}
+	w.unlockedForever()
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: "the wallets are under a passphrase now"})
 	return nil
 }

@@ -260,13 +260,11 @@ func (w *wallets) restore(ctx context.Context, r rpc.RestoreWords) (rpc.Restored
 			found[i].Stem = r.Name
 		}
 	}
-	var made []*vault.Wallet
-	if len(found) > 0 {
-		if made, err = w.create(ctx, found); err != nil {
-			return rpc.Restored{}, err
-		}
+	made, meanwhile, err := w.create(ctx, found)
+	if err != nil {
+		return rpc.Restored{}, err
 	}
-	return w.restored(ctx, made, already)
+	return w.restored(ctx, made, append(already, meanwhile...))
 }
 
 func (w *wallets) restored(ctx context.Context, made, already []*vault.Wallet) (rpc.Restored, error) {
@@ -378,10 +376,13 @@ func (w *wallets) tryAccounts(ctx context.Context, seed []byte, types []keys.Typ
 	if err != nil {
 		return err
 	}
+	// The mempool comes first: a payment that is confirmed in between is seen twice
+	// rather than not at all.
+	waiting := w.host.pool.Snapshot()
 	if err := s.follow(ctx, w.host.chain.Tip()); err != nil {
 		return err
 	}
-	view, err := s.book.View(s.store, w.host.pool.Snapshot(), w.host.params.Maturity)
+	view, err := s.book.View(s.store, waiting, w.host.params.Maturity)
 	if err != nil {
 		return err
 	}

@@ -281,11 +281,15 @@ func (w *wallets) repeat(ctx context.Context, p *payment, key string) (plan rpc.
 	if there, err := w.exists(ctx, txid); there || err != nil {
 		return plan, true, err
 	}
-	if _, err := w.host.pool.Accept(tx, w.host.now()); err != nil {
+	switch _, err := w.host.pool.Accept(tx, w.host.now()); {
+	case err == nil:
+		return plan, true, nil
+	case consensus.SortOf(err) == consensus.Local:
+		return rpc.SendPlan{}, true, err // it may be there after a restart: a new key could pay twice
+	default:
 		return rpc.SendPlan{}, true, rpc.Errorf(rpc.CodeVerifyRejected,
-			"the payment %s recorded under this key was never taken and is refused now (%v): choose a new key", txid, err)
+			"the payment %s recorded under this key is in no block and is refused now (%v): choose a new key", txid, err)
 	}
-	return plan, true, nil
 }
 
 // exists says whether a transaction is in the mempool or in a block.

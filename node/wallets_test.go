@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/pbkdf2"
+	"crypto/rand"
 	"crypto/sha512"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lode-chain/lode/consensus"
@@ -498,6 +500,36 @@ func TestImportKey(t *testing.T) {
 	}
 }
 
+// TestSameKeysAtOnce restores the same words and imports the same key from many
+// sides: each is here once.
+func TestSameKeysAtOnce(t *testing.T) {
+	p := demo(t, 1)
+	words := must[string](t)(keys.NewMnemonic(12, rand.Reader))
+	key := strings.Repeat("07", 32)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if r, err := p.RestoreWords(t.Context(), rpc.RestoreWords{Mnemonic: words}); err != nil || len(r.Wallets)+len(r.Already) != 1 {
+				t.Errorf("restore: %+v, %v", r, err)
+			}
+		})
+		wg.Go(func() {
+			if r, err := p.RestoreWords(t.Context(), rpc.RestoreWords{Mnemonic: words, Path: "m"}); err != nil || len(r.Wallets)+len(r.Already) != 1 {
+				t.Errorf("restore a path: %+v, %v", r, err)
+			}
+		})
+		wg.Go(func() {
+			if _, err := p.ImportKey(t.Context(), rpc.ImportKey{Key: key}); err != nil {
+				refused(t, err, rpc.CodeWalletExists, "already here")
+			}
+		})
+	}
+	wg.Wait()
+	if list := p.list(); len(list) != 4 {
+		t.Errorf("%d wallets", len(list))
+	}
+}
+
 func TestPublishedWordsElsewhere(t *testing.T) {
 	spec := must[network.Spec](t)(network.NewSpec("village", clock(), zeros{}))
 	params, _, err := network.Make(spec)
@@ -526,6 +558,12 @@ func TestPassphrase(t *testing.T) {
 	made := p.make(rpc.NewWallets{Count: 2})
 	if s := must[rpc.Status](t)(p.Status(ctx)); !s.Encrypted || s.Locked || !made[0].Encrypted {
 		t.Errorf("%+v", s)
+	}
+	var info struct {
+		Until int64 `json:"unlocked_until"`
+	}
+	if p.core(&info, "getwalletinfo"); info.Until == 0 {
+		t.Error("unlocked by setting the passphrase, but said to be locked")
 	}
 	p.mine(102, "1")
 	p.shut()
@@ -567,6 +605,43 @@ func TestPassphrase(t *testing.T) {
 	_, err = p.Send(ctx, rpc.SendRequest{From: "1", To: "2", Amount: coin})
 	refused(t, err, rpc.CodeUnlockNeeded)
 	refused(t, p.SetPassphrase(ctx, "another"), rpc.CodeWrongEncState)
+}
+
+// TestUnlockTimer unlocks for a moment. An earlier timer does not lock what was
+// unlocked for longer since.
+func TestUnlockTimer(t *testing.T) {
+	p := newPurse(t, "")
+	if err := p.SetPassphrase(t.Context(), "open sesame"); err != nil {
+		t.Fatal(err)
+	}
+	w := p.node.link.host.wallets
+	synctest.Test(t, func(t *testing.T) {
+		unlock := func(d time.Duration) {
+			if err := w.unlock("open sesame", d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := func(d time.Duration, locked bool) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			if w.vault.Locked() != locked || (w.unlockedUntil() == 0) != locked {
+				t.Errorf("locked: %t, until %d", !locked, w.unlockedUntil())
+			}
+		}
+		unlock(time.Minute)
+		after(59*time.Second, false)
+		after(time.Second, true)
+		unlock(time.Minute)
+		unlock(time.Hour)
+		after(59*time.Minute, false)
+		after(time.Minute, true)
+		unlock(time.Minute)
+		unlock(0)
+		after(24*time.Hour, false)
+		w.lock()
+		after(0, true)
+	})
 }
 
 // TestSecretsStayPut looks for the words and keys of a busy life in everything
