@@ -4,27 +4,17 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"math/big"
-	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
-	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/chain"
 	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/mempool"
-	"github.com/lode-chain/lode/pow"
 	"github.com/lode-chain/lode/rpc"
 	"github.com/lode-chain/lode/template"
-)
-
-// Policy of long polls for block templates.
-const (
-	longPollCalm = 5 * time.Second // before new transactions end one
-	longPollMax  = 5 * time.Minute
 )
 
 func (h *Host) registerMining(s *rpc.Server) {
@@ -32,7 +22,7 @@ func (h *Host) registerMining(s *rpc.Server) {
 		Name: "getblocktemplate", Section: rpc.SectionMining,
 		Summary: "Returns what is needed to build the next block (BIP22, BIP23, BIP145).",
 		Params: []rpc.Param{{Name: "template_request", Type: rpc.Object,
-			Help: `{"rules": ["segwit"], "longpollid": "…"}: with an id, waits until there is something newer`}},
+			Help: `{"rules": ["segwit"], "longpollid": "…"}: with an id, waits until there is something newer. {"mode": "proposal", "data": "hex"}: tells what is wrong with a block but for its proof of work, or null`}},
 		Example: `'{"rules": ["segwit"]}'`,
 		Handler: h.getBlockTemplate,
 	})
@@ -97,134 +87,6 @@ func (h *Host) registerMining(s *rpc.Server) {
 		Summary: "Mines the demonstration's funds for the wallets that are there. Only on regtest, only at height 0.",
 		Handler: func(ctx context.Context, _ *rpc.Request) (any, error) { return nil, h.fund(ctx) },
 	})
-}
-
-// templateRequest is what getblocktemplate takes.
-type templateRequest struct {
-	Mode       *string  `json:"mode"`
-	Rules      []string `json:"rules"`
-	LongPollID *string  `json:"longpollid"`
-}
-
-// templateJSON is what getblocktemplate returns, in Core's order.
-type templateJSON struct {
-	Capabilities      []string         `json:"capabilities"`
-	Version           int32            `json:"version"`
-	Rules             []string         `json:"rules"`
-	VBAvailable       struct{}         `json:"vbavailable"`
-	VBRequired        int              `json:"vbrequired"`
-	PreviousBlockHash string           `json:"previousblockhash"`
-	Transactions      []templateTxJSON `json:"transactions"`
-	CoinbaseAux       struct{}         `json:"coinbaseaux"`
-	CoinbaseValue     int64            `json:"coinbasevalue"` // satoshis
-	LongPollID        string           `json:"longpollid"`
-	Target            string           `json:"target"`
-	MinTime           int64            `json:"mintime"`
-	Mutable           []string         `json:"mutable"`
-	NonceRange        string           `json:"noncerange"`
-	SigOpLimit        int              `json:"sigoplimit"`
-	SizeLimit         int              `json:"sizelimit"`
-	WeightLimit       int              `json:"weightlimit"`
-	CurTime           int64            `json:"curtime"`
-	Bits              string           `json:"bits"`
-	Height            int32            `json:"height"`
-	Commitment        string           `json:"default_witness_commitment"`
-}
-
-type templateTxJSON struct {
-	Data    string `json:"data"`
-	TxID    string `json:"txid"`
-	Hash    string `json:"hash"`
-	Depends []int  `json:"depends"` // places in the block, from 1
-	Fee     int64  `json:"fee"`     // satoshis
-	SigOps  int64  `json:"sigops"`  // cost
-	Weight  int64  `json:"weight"`
-}
-
-func (h *Host) getBlockTemplate(ctx context.Context, r *rpc.Request) (any, error) {
-	var req templateRequest
-	if err := r.Decode(0, &req); err != nil {
-		return nil, err
-	}
-	// Proposals, the other mode, are not offered.
-	if req.Mode != nil && *req.Mode != "template" {
-		return nil, rpc.CodeInvalidParameter.New("Invalid mode")
-	}
-	segwit := false
-	for _, rule := range req.Rules {
-		segwit = segwit || rule == "segwit"
-	}
-	if !segwit {
-		return nil, rpc.CodeInvalidParameter.New(`getblocktemplate must be called with the segwit rule set (call with {"rules": ["segwit"]})`)
-	}
-	if req.LongPollID != nil {
-		if err := h.longPoll(ctx, *req.LongPollID); err != nil {
-			return nil, err
-		}
-	}
-	t, id, err := h.template(ctx, []byte{txscript.OP_TRUE})
-	if err != nil {
-		return nil, err
-	}
-	return templateReply(t, id), nil
-}
-
-// longPoll holds a call until there is newer work. That it has waited for very
-// long is no error.
-func (h *Host) longPoll(ctx context.Context, id string) error {
-	if len(id) < chainhash.MaxHashStringSize {
-		return rpc.CodeInvalidParameter.New("longpollid is none that this node gave")
-	}
-	if err := rpc.Park(ctx); err != nil {
-		return err
-	}
-	waiting, cancel := context.WithTimeout(ctx, longPollMax)
-	defer cancel()
-	err := h.awaitWork(waiting, id, longPollCalm)
-	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-		return nil
-	}
-	return err
-}
-
-func templateReply(t *template.Template, id string) templateJSON {
-	header := t.Block.Header
-	target, _, _ := pow.TargetFromBits(header.Bits)
-	reply := templateJSON{
-		Capabilities:      []string{},
-		Version:           header.Version,
-		Rules:             []string{"csv", "!segwit", "taproot"},
-		PreviousBlockHash: header.PrevBlock.String(),
-		Transactions:      make([]templateTxJSON, 0, len(t.Entries)),
-		CoinbaseValue:     t.Reward,
-		LongPollID:        id,
-		Target:            fmt.Sprintf("%064x", target),
-		MinTime:           t.MinTime,
-		Mutable:           []string{"time", "transactions", "prevblock"},
-		NonceRange:        "00000000ffffffff",
-		SigOpLimit:        consensus.MaxBlockSigOpsCost,
-		SizeLimit:         consensus.MaxBlockWeight,
-		WeightLimit:       consensus.MaxBlockWeight,
-		CurTime:           header.Timestamp.Unix(),
-		Bits:              fmt.Sprintf("%08x", header.Bits),
-		Height:            t.Height,
-		Commitment:        hex.EncodeToString(t.Commitment),
-	}
-	place := make(map[chainhash.Hash]int, len(t.Entries))
-	for i, e := range t.Entries {
-		place[e.TxID] = i + 1
-		tx := templateTxJSON{
-			Data: hex.EncodeToString(consensus.EncodeTx(e.Tx)), TxID: e.TxID.String(), Hash: e.WTxID.String(),
-			Depends: []int{}, Fee: e.Fee, SigOps: e.SigOpCost, Weight: e.Weight,
-		}
-		for _, parent := range e.Parents {
-			if at := place[parent]; at > 0 {
-				tx.Depends = append(tx.Depends, at)
-			}
-		}
-		reply.Transactions = append(reply.Transactions, tx)
-	}
-	return reply
 }
 
 func (h *Host) submitBlock(_ context.Context, r *rpc.Request) (any, error) {
