@@ -169,6 +169,40 @@ func TestShutdownCutsOffWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
+// TestConnectionsAreKept makes several calls at once, twice: the second time no
+// connection is made.
+func TestConnectionsAreKept(t *testing.T) {
+	const calls = 8
+	slow, running, letGo := blocker("slow", false)
+	f := start(t, Config{}, slow)
+	var dials atomic.Int32
+	client := NewClient(ClientConfig{Dial: func(ctx context.Context) (net.Conn, error) {
+		dials.Add(1)
+		return f.memory.Dial(ctx)
+	}})
+	defer client.Close()
+	for range 2 {
+		var wait sync.WaitGroup
+		for range calls {
+			wait.Go(func() {
+				if err := client.Call(t.Context(), "slow", nil); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for range calls {
+			<-running
+		}
+		for range calls {
+			letGo <- struct{}{}
+		}
+		wait.Wait()
+	}
+	if n := dials.Load(); n != calls {
+		t.Errorf("%d connections for %d calls at once", n, calls)
+	}
+}
+
 // TestShutdownWaitsForWhatItCutsOff has a call that takes a moment to notice that
 // it was cut off: what it works on must not be closed before.
 func TestShutdownWaitsForWhatItCutsOff(t *testing.T) {

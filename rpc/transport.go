@@ -14,8 +14,11 @@ import (
 	"time"
 )
 
-// maxReply bounds what a client reads of a reply (policy).
-const maxReply = 512 << 20
+// Limits of a client (policy).
+const (
+	maxReply     = 512 << 20 // bytes that it reads of a reply
+	maxIdleConns = 16        // connections that it keeps between calls
+)
 
 // UnknownOutcomeError says that a call was sent and its connection broke before
 // the answer: whether it took effect is not known.
@@ -92,9 +95,10 @@ func newTransport(c ClientConfig) *transport {
 			}
 			return conn, nil
 		},
-		MaxIdleConns:       16,
-		IdleConnTimeout:    time.Minute,
-		DisableCompression: true,
+		MaxIdleConns:        maxIdleConns,
+		MaxIdleConnsPerHost: maxIdleConns, // there is one only; net/http would keep two
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true,
 	}}
 }
 
