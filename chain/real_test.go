@@ -176,15 +176,24 @@ func expectTips(t *testing.T, m *Manager, want verdict) {
 func TestCoresChainBlockByBlock(t *testing.T) {
 	raws, want := varied(t)
 	d := newDisk(network.Regtest())
+	w := d.watch()
 	m := withoutChecks(t, d)
 	for i, raw := range raws {
-		b := decode(t, raw)
+		b, before := decode(t, raw), m.Tip()
 		result, err := m.Accept(b, far)
 		if err != nil {
 			t.Fatalf("block %d: %v", i, err)
 		}
 		if result.Entry.Hash != b.BlockHash() || result.Best != m.InBest(result.Entry) {
 			t.Fatalf("block %d: %+v", i, result)
+		}
+		if w.fault != nil {
+			t.Fatalf("block %d: %v", i, w.fault)
+		}
+		if i%10 == 9 || result.Best && result.Entry.Parent() != before {
+			if err := m.CheckIndex(); err != nil {
+				t.Fatalf("block %d: %v", i, err)
+			}
 		}
 		if i%100 == 99 {
 			tip := m.Tip()
@@ -202,6 +211,9 @@ func TestCoresChainBlockByBlock(t *testing.T) {
 	}
 	expectVerdict(t, m, want)
 	expectTips(t, m, want)
+	if got := w.hash().String(); got != want.MuHash {
+		t.Errorf("the watched coins are %s, want %s", got, want.MuHash)
+	}
 }
 
 // TestRevertUndoesApply walks back and forth over every reorganisation of
@@ -261,6 +273,7 @@ func TestMutantsAsCore(t *testing.T) {
 	}
 	raws, _ := varied(t)
 	d := newDisk(network.Regtest())
+	w := d.watch()
 	m := withoutChecks(t, d)
 	importAll(t, m, raws)
 	var sets []mutants
@@ -291,6 +304,9 @@ func TestMutantsAsCore(t *testing.T) {
 			}
 		}
 		if err := m.Reconsider(base); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(m.CheckIndex(), w.fault); err != nil {
 			t.Fatal(err)
 		}
 	}
