@@ -91,7 +91,9 @@ func TestImport(t *testing.T) {
 		l.accept(known)
 		at := l.now.Add(-time.Hour).Unix()
 		file := coreFile(key, []dumpedTx{
-			{parent, at, 0}, {child, at, 1000}, {known, at, 0},
+			{parent, at, 0},
+			{child, at, 1000},
+			{known, at, 0},
 			{pay(1, 1, coins[2]), at, 0},
 			{pay(1000, 1, coins[3]), l.now.Add(-336 * time.Hour).Unix(), 0},
 		}, map[chainhash.Hash]int64{{1}: 77}, []chainhash.Hash{parent.TxHash(), {5}})
