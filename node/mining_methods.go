@@ -21,8 +21,10 @@ func (h *Host) registerMining(s *rpc.Server) {
 	s.Register(rpc.Method{
 		Name: "getblocktemplate", Section: rpc.SectionMining,
 		Summary: "Returns what is needed to build the next block (BIP22, BIP23, BIP145).",
-		Params: []rpc.Param{{Name: "template_request", Type: rpc.Object,
-			Help: `{"rules": ["segwit"], "longpollid": "…"}: with an id, waits until there is something newer. {"mode": "proposal", "data": "hex"}: tells what is wrong with a block but for its proof of work, or null`}},
+		Params: []rpc.Param{{
+			Name: "template_request", Type: rpc.Object,
+			Help: `{"rules": ["segwit"], "longpollid": "…"}: with an id, waits until there is something newer. {"mode": "proposal", "data": "hex"}: tells what is wrong with a block but for its proof of work, or null`,
+		}},
 		Example: `'{"rules": ["segwit"]}'`,
 		Handler: h.getBlockTemplate,
 	})
