@@ -37,9 +37,12 @@ func (h *Host) registerWallet(s *rpc.Server) {
 		}, {
 			Name: "lode_newwallets", Summary: "Makes wallets, each with words of its own, and returns what it takes to restore them.",
 			Params: []rpc.Param{
-				{Name: "count", Type: rpc.Number, Optional: true, Help: "How many (default 1)"}, name,
-				{Name: "words", Type: rpc.Number, Optional: true, Help: "Length of the mnemonic: 12 (default) or 24"}, kind,
-				{Name: "mnemonic", Type: rpc.String, Optional: true, Help: "Words that all share, as accounts 0, 1, 2…"}, passphrase,
+				{Name: "count", Type: rpc.Number, Optional: true, Help: "How many (default 1)"},
+				name,
+				{Name: "words", Type: rpc.Number, Optional: true, Help: "Length of the mnemonic: 12 (default) or 24"},
+				kind,
+				{Name: "mnemonic", Type: rpc.String, Optional: true, Help: "Words that all share, as accounts 0, 1, 2…"},
+				passphrase,
 				{Name: "show_private", Type: rpc.Bool, Optional: true, Help: "Return the private key of the first address too"},
 			},
 			Example: `'{"count":3}'`,
@@ -53,8 +56,10 @@ func (h *Host) registerWallet(s *rpc.Server) {
 			Summary: "Finds the accounts of a mnemonic that were ever paid and makes wallets of them; of words that were never paid, the first account.",
 			Params: []rpc.Param{
 				{Name: "mnemonic", Type: rpc.String, Help: "The words"},
-				{Name: "bip39_passphrase", Type: rpc.String, Optional: true, Help: "The words' own passphrase"}, name,
-				{Name: "path", Type: rpc.String, Optional: true, Help: "Take the one key at this path instead, e.g. m"}, kind,
+				{Name: "bip39_passphrase", Type: rpc.String, Optional: true, Help: "The words' own passphrase"},
+				name,
+				{Name: "path", Type: rpc.String, Optional: true, Help: "Take the one key at this path instead, e.g. m"},
+				kind,
 			},
 			Example: `'{"mnemonic":"…"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.RestoreWords) (any, error) { return w.restore(ctx, r) }, h),
