@@ -2,7 +2,6 @@ package vault
 
 import (
 	"bytes"
-	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -112,10 +111,6 @@ func (k *Key) clone() *Key {
 		return nil
 	}
 	return &Key{kdf: k.kdf, bytes: bytes.Clone(k.bytes)}
-}
-
-func (k *Key) equal(o *Key) bool {
-	return k.kdf == o.kdf && subtle.ConstantTimeCompare(k.bytes, o.bytes) == 1
 }
 
 // seal returns nonce and ciphertext of plain, bound to aad.
