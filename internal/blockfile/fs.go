@@ -38,8 +38,8 @@ type File interface {
 // 0700: blocks say what their owner has paid.
 type OS struct{}
 
-// MakeDir makes a folder and its parents.
-func (OS) MakeDir(dir string) error { return os.MkdirAll(dir, 0o700) }
+// MakeDir makes a folder and its parents; their names survive power loss.
+func (OS) MakeDir(dir string) error { return platform.MakeDir(dir) }
 
 // Open opens or makes a file.
 func (OS) Open(name string) (File, error) {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+
+	"github.com/lode-chain/lode/internal/platform"
 )
 
 const (
@@ -18,8 +20,8 @@ const (
 // can fail or tear any one of them. A nil error means that the operation's
 // bytes are on the disk; directory entries are only after SyncDir.
 type FS interface {
-	// MakeDir makes dir if it is missing and sees to it that only its owner
-	// can enter it. A symbolic link is refused.
+	// MakeDir makes dir if it is missing, durably, and sees to it that only its
+	// owner can enter it. A symbolic link is refused.
 	MakeDir(dir string) error
 	// List returns the names of dir's entries, sorted.
 	List(dir string) ([]string, error)
@@ -51,7 +53,7 @@ var _ FS = Disk{}
 
 // MakeDir is described at FS.
 func (Disk) MakeDir(dir string) error {
-	if err := os.MkdirAll(dir, dirMode); err != nil {
+	if err := platform.MakeDir(dir); err != nil {
 		return err
 	}
 	info, err := os.Lstat(dir)
@@ -128,17 +130,8 @@ func (Disk) Rename(from, to string) error { return os.Rename(from, to) }
 // Remove is described at FS.
 func (Disk) Remove(name string) error { return os.Remove(name) }
 
-// SyncDir is described at FS. Windows has no such call.
-func (Disk) SyncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+// SyncDir is described at FS.
+func (Disk) SyncDir(dir string) error { return platform.SyncDir(dir) }
 
 // openRegular opens a file that exists, is regular and is not a link, and
 // takes away what rights others have to it.
