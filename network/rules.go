@@ -161,6 +161,11 @@ func (s *Spec) checkTogether() error {
 			"small enough that all blocks together create at most %d satoshis (21 million coins); halving every %d blocks, they create %s",
 			int64(MaxMoney), s.HalvingBlocks, total)}
 	}
+	// A quarter of a window is the least that a retarget reckons with: at 0 seconds
+	// no hash would meet the next target.
+	if s.ProofOfWork == Retarget && s.SpacingSeconds*s.WindowBlocks < 4 {
+		return &ValueError{"proof_of_work.window_blocks", strconv.FormatInt(s.WindowBlocks, 10), "so many that a window takes 4 seconds or more"}
+	}
 	for _, pair := range []struct{ key, value, otherKey, other string }{
 		{"addresses.script_hash", strconv.FormatInt(s.ScriptHashPrefix, 10), "addresses.pubkey_hash", strconv.FormatInt(s.PubKeyHashPrefix, 10)},
 		{"addresses.ext_prv", strings.ToLower(s.ExtPrv), "addresses.ext_pub", strings.ToLower(s.ExtPub)},

@@ -216,6 +216,16 @@ func TestBadValues(t *testing.T) {
 	if _, err := Parse(same); err == nil || !strings.Contains(err.Error(), "other than peers.port") {
 		t.Errorf("one port for both: %v", err)
 	}
+	// A quarter of such a window is no second, and no hash would meet the target
+	// after one without any.
+	short := replace(t, replace(t, text, "proof_of_work.spacing_seconds", "1"), "proof_of_work.window_blocks", "3")
+	if _, err := Parse(short); err != nil {
+		t.Errorf("a window that is never used: %v", err)
+	}
+	short = replace(t, short, "proof_of_work.mode", `"retarget"`)
+	if _, err := Parse(short); err == nil || !strings.Contains(err.Error(), "4 seconds or more") {
+		t.Errorf("a retarget window of 3 seconds: %v", err)
+	}
 }
 
 // TestEveryKeyIsNeeded drops and misspells each key in turn.
