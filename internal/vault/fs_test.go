@@ -11,11 +11,36 @@ import (
 
 var errInjected = errors.New("injected")
 
+// quick is Disk without waiting for it, for tests of what is written and not of
+// how.
+type quick struct{ Disk }
+
+func (quick) Create(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+func (quick) WriteAt(name string, data []byte, off int64) error {
+	f, err := openRegular(name, os.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, off)
+	return errors.Join(err, f.Close())
+}
+
+func (quick) Truncate(name string, size int64) error { return os.Truncate(name, size) }
+func (quick) SyncDir(string) error                   { return nil }
+
 // faulty fails the n-th changing operation, having done half of it when it is
 // a write and tear is set. All later ones work, as on a disk that has a bad
 // moment; with dead set they fail too, as after a power loss.
 type faulty struct {
-	Disk
+	quick
 	left       int
 	tear, dead bool
 }
@@ -28,49 +53,49 @@ func (f *faulty) fail() bool {
 func (f *faulty) Create(name string, data []byte) error {
 	if f.fail() {
 		if f.tear {
-			f.Disk.Create(name, data[:len(data)/2])
+			f.quick.Create(name, data[:len(data)/2])
 		}
 		return errInjected
 	}
-	return f.Disk.Create(name, data)
+	return f.quick.Create(name, data)
 }
 
 func (f *faulty) WriteAt(name string, data []byte, off int64) error {
 	if f.fail() {
 		if f.tear {
-			f.Disk.WriteAt(name, data[:len(data)/2], off)
+			f.quick.WriteAt(name, data[:len(data)/2], off)
 		}
 		return errInjected
 	}
-	return f.Disk.WriteAt(name, data, off)
+	return f.quick.WriteAt(name, data, off)
 }
 
 func (f *faulty) Truncate(name string, size int64) error {
 	if f.fail() {
 		return errInjected
 	}
-	return f.Disk.Truncate(name, size)
+	return f.quick.Truncate(name, size)
 }
 
 func (f *faulty) Rename(from, to string) error {
 	if f.fail() {
 		return errInjected
 	}
-	return f.Disk.Rename(from, to)
+	return f.quick.Rename(from, to)
 }
 
 func (f *faulty) Remove(name string) error {
 	if f.fail() {
 		return errInjected
 	}
-	return f.Disk.Remove(name)
+	return f.quick.Remove(name)
 }
 
 func (f *faulty) SyncDir(dir string) error {
 	if f.fail() {
 		return errInjected
 	}
-	return f.Disk.SyncDir(dir)
+	return f.quick.SyncDir(dir)
 }
 
 // TestFailEveryWrite runs a small life of a vault and fails each of its
@@ -110,7 +135,7 @@ func TestFailEveryWrite(t *testing.T) {
 				}
 			}
 
-			v = open(t, dir, nil)
+			v = open(t, dir, quick{})
 			if p := v.Problems(); len(p) != 0 {
 				t.Fatalf("%+v, operation %d: %v", mode, n, p)
 			}

@@ -80,7 +80,7 @@ func TestSharedFileEveryByte(t *testing.T) {
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		v := open(t, dir, nil)
+		v := open(t, dir, quick{})
 		lost := aloneUpTo + 1 - v.Len()
 		if p := v.Problems(); lost > most || len(p) == 0 {
 			t.Fatalf("%s at %d: %d wallets lost: %v", what, at, lost, p)
@@ -101,14 +101,13 @@ func TestSharedFileEveryByte(t *testing.T) {
 	}
 	record := sealedSize(good)
 	for i := record - 1; i < 2*record+40; i++ { // the second, and where it meets its neighbours
-		for _, flip := range []byte{0x01, 0x20, good[i] ^ '\n'} {
-			if flip == 0 {
-				continue
-			}
-			bad := bytes.Clone(good)
-			bad[i] ^= flip
-			try(fmt.Sprintf("^%#x", flip), i, bad, 1)
+		flip := []byte{0x01, 0x20, good[i] ^ '\n'}[i%3]
+		if good[i] == '\n' {
+			flip = 0x01
 		}
+		bad := bytes.Clone(good)
+		bad[i] ^= flip
+		try(fmt.Sprintf("^%#x", flip), i, bad, 1)
 	}
 	for i := 0; i < len(good); i += 97 {
 		try("cut", i, good[:i], aloneUpTo+1-i/(record+8))

@@ -233,7 +233,7 @@ func TestEveryByte(t *testing.T) {
 			if err := os.WriteFile(path, bad, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			v, err := Open(Config{Dir: dir, Network: testNetwork, KDF: cheap, Workers: 1})
+			v, err := Open(Config{Dir: dir, Network: testNetwork, KDF: cheap, FS: quick{}, Workers: 1})
 			if err != nil {
 				if name != vaultFile || !strings.Contains(err.Error(), path) {
 					t.Fatalf("%s %s at %d: %v", name, what, at, err)
