@@ -18,6 +18,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -65,13 +67,17 @@ const (
 	Never  Policy = "never"
 )
 
+// Policies returns all policies as settings spell them.
+func Policies() []string {
+	return []string{string(OnTick), string(Always), string(OnTx), string(Never)}
+}
+
 // ParsePolicy reads a policy as settings spell it.
 func ParsePolicy(s string) (Policy, error) {
-	switch p := Policy(s); p {
-	case OnTick, Always, OnTx, Never:
-		return p, nil
+	if !slices.Contains(Policies(), s) {
+		return "", fmt.Errorf("mining mode %q is none of %s", s, strings.Join(Policies(), ", "))
 	}
-	return "", fmt.Errorf("mining mode %q is none of on-tick, always, on-tx, never", s)
+	return Policy(s), nil
 }
 
 // Found is a block that the source has accepted.

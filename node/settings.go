@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/lode-chain/lode/internal/platform"
+	"github.com/lode-chain/lode/miner"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -25,12 +25,9 @@ const (
 	settingsVersion = 1
 )
 
-// miningModes are the values of rpc.Settings.MiningMode.
-var miningModes = []string{"on-tick", "always", "on-tx", "never"}
-
 // defaultSettings are those of a directory that remembers nothing.
 func defaultSettings() rpc.Settings {
-	return rpc.Settings{Interval: "30s", MiningMode: "on-tick", BackupEvery: 5}
+	return rpc.Settings{Interval: "30s", MiningMode: string(miner.OnTick), BackupEvery: 5}
 }
 
 // settings are what the data directory remembers between runs: a JSON file that
@@ -144,8 +141,8 @@ func checkSettings(s rpc.Settings) error {
 	} else if d < minInterval || d > maxInterval {
 		return bad("interval %s is not between %s and %s", s.Interval, minInterval, maxInterval)
 	}
-	if !slices.Contains(miningModes, s.MiningMode) {
-		return bad("mining mode %q is none of %q", s.MiningMode, miningModes)
+	if _, err := miner.ParsePolicy(s.MiningMode); err != nil {
+		return bad("%v", err)
 	}
 	if s.BackupEvery > maxBackupEvery {
 		return bad("a backup every %d blocks is not within 1 to %d", s.BackupEvery, maxBackupEvery)

@@ -166,10 +166,8 @@ func (p *program) askNetworkName(ctx context.Context, name string) (string, erro
 
 // initDataDir is where init makes a network: what was said, else .lode here.
 func (p *program) initDataDir() (string, error) {
-	for _, dir := range []string{p.dataDir, p.getenv("LODE_DATADIR")} {
-		if dir != "" {
-			return filepath.Abs(dir)
-		}
+	if dir := p.saidDataDir(); dir != "" {
+		return filepath.Abs(dir)
 	}
 	cwd, err := p.cwd()
 	if err != nil {

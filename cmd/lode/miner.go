@@ -59,19 +59,18 @@ wait for it, or become it.`,
 }
 
 func (p *program) runMiner(ctx context.Context, f minerFlags) error {
-	c, err := p.lent, error(nil)
+	c := p.lent
 	if c == nil {
 		where, err := p.findPlace()
 		if err != nil {
 			return err
 		}
-		c, err = p.openAt(ctx, where, node.Config{Command: "miner", LongLived: true})
-		if err != nil {
+		if c, err = p.openAt(ctx, where, node.Config{Command: "miner", LongLived: true}); err != nil {
 			return err
 		}
 	}
 	m := &minerSession{program: p, flags: f, chain: c}
-	err = m.run(ctx)
+	err := m.run(ctx)
 	farewell := m.farewell(ctx, err)
 	if closed := p.close(c); closed != nil && (err == nil || errors.Is(err, errEnded)) {
 		return closed

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -47,13 +48,15 @@ func (p *program) findPlace() (place, error) {
 	return place{dataDir: dataDir, dir: dir, params: params}, nil
 }
 
+// saidDataDir returns the data directory that --datadir or LODE_DATADIR names,
+// or "".
+func (p *program) saidDataDir() string { return cmp.Or(p.dataDir, p.getenv("LODE_DATADIR")) }
+
 // findDataDir returns the folder of all networks: --datadir, LODE_DATADIR, the
 // nearest .lode upwards, or where the system keeps such things.
 func (p *program) findDataDir() (string, error) {
-	for _, dir := range []string{p.dataDir, p.getenv("LODE_DATADIR")} {
-		if dir != "" {
-			return filepath.Abs(dir)
-		}
+	if dir := p.saidDataDir(); dir != "" {
+		return filepath.Abs(dir)
 	}
 	cwd, err := p.cwd()
 	if err != nil {
@@ -150,7 +153,8 @@ func readRules(dir, name string) (*network.Params, error) {
 	return params, nil
 }
 
-// readLimited reads a file of at most limit bytes.
+// readLimited reads a file of at most limit bytes. A pipe will do: shells hand
+// secrets over by them.
 func readLimited(file string, limit int64) ([]byte, error) {
 	info, err := os.Stat(file)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/miner"
 	"github.com/lode-chain/lode/node"
 	"github.com/lode-chain/lode/rpc"
 )
@@ -43,9 +44,6 @@ const defaultWallets = 5
 // maxUpWallets is how many wallets up makes. Policy: all are funded by one
 // transaction a block.
 const maxUpWallets = 1000
-
-// miningModes are the values of --mining.
-var miningModes = []string{"on-tick", "always", "on-tx", "never"}
 
 func (p *program) upCommand() *cobra.Command {
 	var f up
@@ -91,7 +89,7 @@ chain already, the flags are applied there, and this one shows what happens.`,
 	flags.StringVar(&f.readyFile, "ready-file", "", "file that appears when all is ready, with the status as JSON")
 	flags.BoolVar(&f.temp, "temp", false, "use a throw-away folder and a free port; all is deleted at the end")
 	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
-	_ = c.RegisterFlagCompletionFunc("mining", cobra.FixedCompletions(miningModes, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("mining", cobra.FixedCompletions(miner.Policies(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -105,20 +103,20 @@ func (f up) settings() (rpc.Settings, error) {
 		}
 		s.Interval = f.interval.String()
 	}
-	if f.given("mining") && !slices.Contains(miningModes, f.mining) {
-		return s, usagef("--mining %s: one of %s", f.mining, console.List(miningModes))
+	if f.given("mining") && !slices.Contains(miner.Policies(), f.mining) {
+		return s, usagef("--mining %s: one of %s", f.mining, console.List(miner.Policies()))
 	}
 	for _, mode := range []struct {
 		flag, value string
 		on          bool
 	}{
 		{"mining", f.mining, true},
-		{"empty-blocks", "always", f.emptyBlocks},
-		{"mine-on-tx", "on-tx", f.mineOnTx},
-		{"no-mining", "never", f.noMining},
+		{"empty-blocks", string(miner.Always), f.emptyBlocks},
+		{"mine-on-tx", string(miner.OnTx), f.mineOnTx},
+		{"no-mining", string(miner.Never), f.noMining},
 	} {
 		if f.given(mode.flag) {
-			s.MiningMode = "on-tick"
+			s.MiningMode = string(miner.OnTick)
 			if mode.on {
 				s.MiningMode = mode.value
 			}
