@@ -130,7 +130,7 @@ func (t *Tail) CatchUp(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read follower's position: %w", err)
 		}
-		if t.m.reached(at, goal) {
+		if t.m.Reached(at, goal) {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -146,9 +146,9 @@ func (t *Tail) CatchUp(ctx context.Context) error {
 	}
 }
 
-// reached reports whether a follower at a block of the best chain has goal
-// behind it.
-func (m *Manager) reached(at chainhash.Hash, goal *Entry) bool {
+// Reached reports whether a follower whose last block this is stands on the best
+// chain and has goal behind it.
+func (m *Manager) Reached(at chainhash.Hash, goal *Entry) bool {
 	e := m.ByHash(at)
 	return e != nil && m.InBest(e) && e.Ancestor(goal.Height) == goal
 }

@@ -194,7 +194,7 @@ func (w *wallets) catchUp(ctx context.Context, goal *chain.Entry) error {
 		if err != nil {
 			return err
 		}
-		if reached(w.host.chain, at, goal) {
+		if w.host.chain.Reached(at.Hash, goal) {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {
@@ -217,12 +217,6 @@ func (w *wallets) catchUp(ctx context.Context, goal *chain.Entry) error {
 			return err
 		}
 	}
-}
-
-// reached says whether a follower on the best chain has goal behind it.
-func reached(m *chain.Manager, at wallet.Position, goal *chain.Entry) bool {
-	e := m.ByHash(at.Hash)
-	return e != nil && m.InBest(e) && e.Ancestor(goal.Height) == goal
 }
 
 // apply stores a batch of the book. The caller holds mu.

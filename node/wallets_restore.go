@@ -95,7 +95,7 @@ func (s *search) follow(ctx context.Context, goal *chain.Entry) error {
 		if err != nil {
 			return err
 		}
-		if reached(s.host.chain, at, goal) {
+		if s.host.chain.Reached(at.Hash, goal) {
 			return nil
 		}
 		steps, err := s.host.chain.Steps(at.Hash, 0)

@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -308,56 +309,50 @@ func History(r kv.Reader, wallet uint32, fn func(Entry) error) error {
 	})
 }
 
-// CopyRows calls put for all rows of wallets in one reader, so that they can
-// be moved into another book at the same position. Renumber gives the number
-// that a wallet gets there; wallets it does not know are left out.
+// CopyRows returns what stores all rows of wallets in one reader beside those of
+// another book at the same position. Renumber gives the number that a wallet gets
+// there; wallets it does not know are left out.
 func CopyRows(from, to kv.Reader, renumber map[uint32]uint32) (*kv.Batch, error) {
 	c := newChanges(to)
 	prefix := []byte{kv.SpaceWallet}
 	err := from.Scan(prefix, kv.After(prefix), func(k, v []byte) error {
+		var more []byte // of a list that the other book may have begun
 		switch k[1] {
 		case rowAccount, rowCoin, rowHistory:
 			if number, ok := renumber[walletOf(k)]; ok {
-				c.put(key(k[1], be32(number), k[6:]), append([]byte(nil), v...))
+				c.put(key(k[1], be32(number), k[6:]), bytes.Clone(v))
 			}
+			return nil
 		case rowScript:
 			owners, err := decodeOwners(v)
 			if err != nil {
 				return err
 			}
-			row, err := c.get(k)
-			if err != nil {
-				return err
-			}
-			row = row[:len(row):len(row)]
 			for _, o := range owners {
 				if number, ok := renumber[o.Wallet]; ok {
 					o.Wallet = number
-					row = o.append(row)
+					more = o.append(more)
 				}
-			}
-			if len(row) > 0 {
-				c.put(append([]byte(nil), k...), row)
 			}
 		case rowOutPoint:
 			wallets, err := decodeWallets(v)
 			if err != nil {
 				return err
 			}
-			row, err := c.get(k)
-			if err != nil {
-				return err
-			}
-			row = row[:len(row):len(row)]
 			for _, w := range wallets {
 				if number, ok := renumber[w]; ok {
-					row = append(row, be32(number)...)
+					more = append(more, be32(number)...)
 				}
 			}
-			if len(row) > 0 {
-				c.put(append([]byte(nil), k...), row)
-			}
 		}
+		if len(more) == 0 {
+			return nil
+		}
+		there, err := c.get(k)
+		if err != nil {
+			return err
+		}
+		c.put(bytes.Clone(k), slices.Concat(there, more))
 		return nil
 	})
 	return c.batch(), err
