@@ -183,7 +183,7 @@ type origin uint8
 
 const (
 	fresh     origin = iota // handed in
-	fromBlock               // of a block that was disconnected: fees and replacement do not matter
+	fromBlock               // of a block that was disconnected: its fee does not matter
 	kept                    // it was in the pool before: nor do its children's number and TRUC
 )
 
@@ -200,7 +200,7 @@ func (p *Pool) checkCoins(a arrival, v *coinView, t terms) (*candidate, error) {
 	conflicts := p.conflicts(tx)
 	switch {
 	case len(conflicts) == 0:
-	case a.origin != fresh:
+	case a.origin == kept:
 		return nil, policy(InsufficientFee, "conflicts with %s", conflicts[0].entry.TxID)
 	case !t.replace:
 		return nil, policy(ReplacementDisallowed, "")
@@ -251,7 +251,7 @@ func (p *Pool) checkRelatives(c *candidate, from origin, t terms) error {
 	sibling, complaint := checkTRUC(c.entry, c.ancestors, c.conflicts)
 	switch {
 	case complaint == "":
-	case sibling == nil || !t.evictSibling || from != fresh:
+	case sibling == nil || !t.evictSibling:
 		return policy(TRUCViolation, "%s", complaint)
 	default:
 		c.conflicts, c.sibling = append(c.conflicts, sibling), true

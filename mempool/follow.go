@@ -181,6 +181,7 @@ func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.Ou
 	for _, a := range list {
 		c, err := p.admit(a, v, single)
 		if err == nil {
+			p.forget(c.replaced) // nothing but a sibling of the same block can be
 			p.insert(c.entry)
 		} else if consensus.SortOf(err) == consensus.Local {
 			return err

@@ -397,6 +397,15 @@ func TestStoreFailure(t *testing.T) {
 	if consensus.SortOf(err) != consensus.Local || !errors.Is(err, kv.ErrInjected) {
 		t.Fatalf("accept: %v", err)
 	}
+	parent := pay(50_000, 1, coins[0])
+	l.pool.config.Store = kv.NewFaulty(l.store, 1, false)
+	if _, err := l.pool.SubmitPackage([]*wire.MsgTx{parent, pay(1000, 1, outputs(parent)[0])}, l.now, 0, true); !errors.Is(err, kv.ErrInjected) {
+		t.Fatalf("submit: %v", err)
+	}
+	l.pool.config.Store = kv.NewFaulty(l.store, 1, false)
+	if err := l.pool.Prioritise(old.TxHash(), 5); !errors.Is(err, kv.ErrInjected) {
+		t.Fatalf("prioritise: %v", err)
+	}
 	l.pool.config.Store = l.store
 	if l.pool.Seq() != before.Seq {
 		t.Error("Seq changed")

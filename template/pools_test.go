@@ -24,7 +24,7 @@ func TestMixedPoolsConnect(t *testing.T) {
 		value int64
 	}
 	var coins []coin
-	for _, op := range b.mine(60) {
+	for _, op := range b.mine(110) {
 		coins = append(coins, coin{op, 50e8})
 	}
 	b.mine(int(b.params.Maturity))
@@ -37,7 +37,7 @@ func TestMixedPoolsConnect(t *testing.T) {
 	}
 	now := time.Unix(b.now, 0)
 	kinds := map[string]int{}
-	for range 200 {
+	for n := 0; n < 200 && len(coins) > 0; n++ {
 		i := r.IntN(len(coins))
 		c := coins[i]
 		coins = slices.Delete(coins, i, i+1)
