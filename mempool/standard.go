@@ -4,6 +4,7 @@ import (
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
 )
 
@@ -27,59 +28,7 @@ const (
 	taprootLeafMask       = 0xfe    // TAPROOT_LEAF_MASK
 	dustInputSize         = 148     // of the input that spends a non-witness output
 	dustInputSizeWitness  = 67      // of the one that spends a witness output
-	anchorSize            = 4
 )
-
-// class is the form of an output script (Core's TxoutType).
-type class uint8
-
-const (
-	nonstandard class = iota
-	pubKey
-	pubKeyHash
-	scriptHash
-	multisig
-	nullData
-	witnessKeyHash
-	witnessScriptHash
-	witnessTaproot
-	anchor
-	witnessUnknown
-)
-
-// classify returns the form of an output script as Core's Solver does.
-func classify(script []byte) class {
-	if txscript.IsPayToScriptHash(script) {
-		return scriptHash
-	}
-	if version, program, ok := witnessProgram(script); ok {
-		switch {
-		case version == 0 && len(program) == 20:
-			return witnessKeyHash
-		case version == 0 && len(program) == 32:
-			return witnessScriptHash
-		case version == 1 && len(program) == 32:
-			return witnessTaproot
-		case isAnchor(script):
-			return anchor
-		case version != 0:
-			return witnessUnknown
-		}
-		return nonstandard
-	}
-	switch {
-	case len(script) > 0 && script[0] == txscript.OP_RETURN && pushOnly(script[1:]):
-		return nullData
-	case isPubKeyScript(script):
-		return pubKey
-	case txscript.IsPayToPubKeyHash(script):
-		return pubKeyHash
-	}
-	if _, _, ok := multisigKeys(script); ok {
-		return multisig
-	}
-	return nonstandard
-}
 
 // witnessProgram splits a script into witness version and program (BIP141).
 func witnessProgram(script []byte) (version int, program []byte, ok bool) {
@@ -93,80 +42,6 @@ func witnessProgram(script []byte) (version int, program []byte, ok bool) {
 		return int(op-txscript.OP_1) + 1, script[2:], true
 	}
 	return 0, nil, false
-}
-
-// isAnchor tells pay-to-anchor: OP_1 and the two bytes 4e73.
-func isAnchor(script []byte) bool {
-	return len(script) == anchorSize && script[0] == txscript.OP_1 && script[1] == 2 && script[2] == 0x4e && script[3] == 0x73
-}
-
-// validKeySize says whether the first byte of a public key goes with its length
-// (Core's CPubKey::ValidSize).
-func validKeySize(key []byte) bool {
-	if len(key) == 0 {
-		return false
-	}
-	switch key[0] {
-	case 2, 3:
-		return len(key) == 33
-	case 4, 6, 7:
-		return len(key) == 65
-	}
-	return false
-}
-
-func isPubKeyScript(script []byte) bool {
-	n := len(script)
-	return (n == 35 || n == 67) && int(script[0]) == n-2 && script[n-1] == txscript.OP_CHECKSIG && validKeySize(script[1:n-1])
-}
-
-// multisigKeys reads a bare multisig script: needed signatures and keys (Core's
-// MatchMultisig).
-func multisigKeys(script []byte) (need, keys int, ok bool) {
-	if len(script) == 0 || script[len(script)-1] != txscript.OP_CHECKMULTISIG {
-		return 0, 0, false
-	}
-	t := txscript.MakeScriptTokenizer(0, script)
-	if !t.Next() {
-		return 0, 0, false
-	}
-	if need, ok = smallNumber(&t); !ok {
-		return 0, 0, false
-	}
-	for t.Next() && validKeySize(t.Data()) {
-		keys++
-	}
-	n, ok := smallNumber(&t)
-	if t.Err() != nil || !ok || n != keys || n < need || int(t.ByteIndex())+1 != len(script) {
-		return 0, 0, false
-	}
-	return need, keys, true
-}
-
-// smallNumber reads a count of 1 to 20 keys, from OP_1…OP_16 or from a minimal
-// push of one byte (Core's GetScriptNumber).
-func smallNumber(t *txscript.ScriptTokenizer) (int, bool) {
-	if op := t.Opcode(); op >= txscript.OP_1 && op <= txscript.OP_16 {
-		return int(op-txscript.OP_1) + 1, true
-	}
-	if t.Opcode() == txscript.OP_DATA_1 {
-		if n := int(t.Data()[0]); n > 16 && n <= 20 {
-			return n, true
-		}
-	}
-	return 0, false
-}
-
-// pushOnly says whether a script has nothing but pushes (Core's IsPushOnly,
-// which counts OP_RESERVED among them).
-func pushOnly(script []byte) bool {
-	t := txscript.MakeScriptTokenizer(0, script)
-	for t.Next() {
-		if t.Opcode() > txscript.OP_16 {
-			return false
-		}
-	}
-	return t.Err() == nil
 }
 
 // lastPush is the top of the stack after a script of pushes has run; false when
@@ -231,17 +106,17 @@ func checkStandard(tx *wire.MsgTx, p *Policy) error {
 		if len(in.SignatureScript) > maxStandardScriptSig {
 			return policy(ScriptSigSize, "")
 		}
-		if !pushOnly(in.SignatureScript) {
+		if !txscript.IsPushOnlyScript(in.SignatureScript) {
 			return policy(ScriptSigNotPushOnly, "")
 		}
 	}
 	data := 0
 	for _, out := range tx.TxOut {
-		c := classify(out.PkScript)
-		if !standardOutput(c, out.PkScript, p) {
+		kind := address.KindOf(out.PkScript)
+		if !standardOutput(kind, out.PkScript, p) {
 			return policy(ScriptPubKey, "")
 		}
-		if c == nullData {
+		if kind == address.NullData {
 			data++
 		} else if out.Value < DustThreshold(out.PkScript, p.DustRelayFee) {
 			return policy(Dust, "")
@@ -255,14 +130,14 @@ func checkStandard(tx *wire.MsgTx, p *Policy) error {
 
 // standardOutput says whether outputs of this form are relayed (Core's
 // IsStandard).
-func standardOutput(c class, script []byte, p *Policy) bool {
-	switch c {
-	case nonstandard:
+func standardOutput(kind address.Kind, script []byte, p *Policy) bool {
+	switch kind {
+	case address.NonStandard:
 		return false
-	case multisig:
-		_, keys, _ := multisigKeys(script)
-		return keys <= maxBareMultisigKeys
-	case nullData:
+	case address.Multisig:
+		_, keys, _ := address.ParseMultisig(script)
+		return len(keys) <= maxBareMultisigKeys
+	case address.NullData:
 		return len(script) <= p.MaxDataCarrier
 	}
 	return true
@@ -272,10 +147,10 @@ func standardOutput(c class, script []byte, p *Policy) bool {
 // that may be spent (Core's AreInputsStandard).
 func standardInputs(tx *wire.MsgTx, coins []*consensus.Coin) bool {
 	for i, coin := range coins {
-		switch classify(coin.Script) {
-		case nonstandard, witnessUnknown:
+		switch address.KindOf(coin.Script) {
+		case address.NonStandard, address.WitnessUnknown:
 			return false
-		case scriptHash:
+		case address.P2SH:
 			redeem, ok := lastPush(tx.TxIn[i].SignatureScript)
 			if !ok || preciseSigOps(redeem) > maxP2SHSigOps {
 				return false
@@ -314,7 +189,7 @@ func standardWitness(tx *wire.MsgTx, coins []*consensus.Coin) bool {
 			continue
 		}
 		script, wrapped := coins[i].Script, false
-		if isAnchor(script) {
+		if address.KindOf(script) == address.P2A {
 			return false
 		}
 		if txscript.IsPayToScriptHash(script) {

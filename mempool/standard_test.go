@@ -10,6 +10,7 @@ import (
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
 )
 
@@ -47,43 +48,43 @@ func TestClassify(t *testing.T) {
 	tests := []struct {
 		name     string
 		script   []byte
-		want     class
+		want     address.Kind
 		standard bool
 	}{
-		{"empty", nil, nonstandard, false},
-		{"p2pk compressed", append(push(compressed), txscript.OP_CHECKSIG), pubKey, true},
-		{"p2pk uncompressed", append(push(uncompressed), txscript.OP_CHECKSIG), pubKey, true},
-		{"p2pk hybrid", append(push(append([]byte{6}, uncompressed[1:]...)), txscript.OP_CHECKSIG), pubKey, true},
-		{"p2pk of a wrong prefix", append(push(append([]byte{5}, compressed[1:]...)), txscript.OP_CHECKSIG), nonstandard, false},
-		{"p2pkh", p2pkh, pubKeyHash, true},
-		{"p2sh", p2sh, scriptHash, true},
-		{"1-of-1", bare(1, 1), multisig, true},
-		{"3-of-3", bare(3, 3), multisig, true},
-		{"1-of-4", bare(1, 4), multisig, false},
-		{"2-of-1", bare(2, 1), nonstandard, false},
-		{"1-of-17", seventeen, multisig, false},
-		{"multisig with one opcode more", append(bare(1, 1), txscript.OP_NOP), nonstandard, false},
-		{"multisig with a wrong count", append(bare(1, 2)[:69], txscript.OP_3, txscript.OP_CHECKMULTISIG), nonstandard, false},
-		{"OP_RETURN alone", []byte{txscript.OP_RETURN}, nullData, true},
-		{"OP_RETURN with 80 bytes", slices.Concat([]byte{txscript.OP_RETURN, txscript.OP_PUSHDATA1, 80}, repeat(0, 80)), nullData, true},
-		{"OP_RETURN with 81 bytes", slices.Concat([]byte{txscript.OP_RETURN, txscript.OP_PUSHDATA1, 81}, repeat(0, 81)), nullData, false},
-		{"OP_RETURN with a number", []byte{txscript.OP_RETURN, txscript.OP_16}, nullData, true},
-		{"OP_RETURN with no push", []byte{txscript.OP_RETURN, txscript.OP_NOP}, nonstandard, false},
-		{"OP_RETURN with a cut push", []byte{txscript.OP_RETURN, 5, 1}, nonstandard, false},
-		{"p2wpkh", p2wpkh, witnessKeyHash, true},
-		{"p2wsh", append([]byte{txscript.OP_0, 32}, repeat(1, 32)...), witnessScriptHash, true},
-		{"witness 0 of 25 bytes", append([]byte{txscript.OP_0, 25}, repeat(1, 25)...), nonstandard, false},
-		{"p2tr", p2tr, witnessTaproot, true},
-		{"p2a", p2a, anchor, true},
-		{"witness 1 of 2 bytes", []byte{txscript.OP_1, 2, 0x4e, 0x74}, witnessUnknown, true},
-		{"witness 16 of 40 bytes", append([]byte{txscript.OP_16, 40}, repeat(1, 40)...), witnessUnknown, true},
-		{"witness of 41 bytes", append([]byte{txscript.OP_16, 41}, repeat(1, 41)...), nonstandard, false},
-		{"OP_TRUE", []byte{txscript.OP_TRUE}, nonstandard, false},
+		{"empty", nil, address.NonStandard, false},
+		{"p2pk compressed", append(push(compressed), txscript.OP_CHECKSIG), address.P2PK, true},
+		{"p2pk uncompressed", append(push(uncompressed), txscript.OP_CHECKSIG), address.P2PK, true},
+		{"p2pk hybrid", append(push(append([]byte{6}, uncompressed[1:]...)), txscript.OP_CHECKSIG), address.P2PK, true},
+		{"p2pk of a wrong prefix", append(push(append([]byte{5}, compressed[1:]...)), txscript.OP_CHECKSIG), address.NonStandard, false},
+		{"p2pkh", p2pkh, address.P2PKH, true},
+		{"p2sh", p2sh, address.P2SH, true},
+		{"1-of-1", bare(1, 1), address.Multisig, true},
+		{"3-of-3", bare(3, 3), address.Multisig, true},
+		{"1-of-4", bare(1, 4), address.Multisig, false},
+		{"2-of-1", bare(2, 1), address.NonStandard, false},
+		{"1-of-17", seventeen, address.Multisig, false},
+		{"multisig with one opcode more", append(bare(1, 1), txscript.OP_NOP), address.NonStandard, false},
+		{"multisig with a wrong count", append(bare(1, 2)[:69], txscript.OP_3, txscript.OP_CHECKMULTISIG), address.NonStandard, false},
+		{"OP_RETURN alone", []byte{txscript.OP_RETURN}, address.NullData, true},
+		{"OP_RETURN with 80 bytes", slices.Concat([]byte{txscript.OP_RETURN, txscript.OP_PUSHDATA1, 80}, repeat(0, 80)), address.NullData, true},
+		{"OP_RETURN with 81 bytes", slices.Concat([]byte{txscript.OP_RETURN, txscript.OP_PUSHDATA1, 81}, repeat(0, 81)), address.NullData, false},
+		{"OP_RETURN with a number", []byte{txscript.OP_RETURN, txscript.OP_16}, address.NullData, true},
+		{"OP_RETURN with no push", []byte{txscript.OP_RETURN, txscript.OP_NOP}, address.NonStandard, false},
+		{"OP_RETURN with a cut push", []byte{txscript.OP_RETURN, 5, 1}, address.NonStandard, false},
+		{"p2wpkh", p2wpkh, address.P2WPKH, true},
+		{"p2wsh", append([]byte{txscript.OP_0, 32}, repeat(1, 32)...), address.P2WSH, true},
+		{"witness 0 of 25 bytes", append([]byte{txscript.OP_0, 25}, repeat(1, 25)...), address.NonStandard, false},
+		{"p2tr", p2tr, address.P2TR, true},
+		{"p2a", p2a, address.P2A, true},
+		{"witness 1 of 2 bytes", []byte{txscript.OP_1, 2, 0x4e, 0x74}, address.WitnessUnknown, true},
+		{"witness 16 of 40 bytes", append([]byte{txscript.OP_16, 40}, repeat(1, 40)...), address.WitnessUnknown, true},
+		{"witness of 41 bytes", append([]byte{txscript.OP_16, 41}, repeat(1, 41)...), address.NonStandard, false},
+		{"OP_TRUE", []byte{txscript.OP_TRUE}, address.NonStandard, false},
 	}
 	policy := DefaultPolicy()
 	for _, tt := range tests {
-		if got := classify(tt.script); got != tt.want || standardOutput(got, tt.script, &policy) != tt.standard {
-			t.Errorf("%s: class %d, want %d; standard %v", tt.name, got, tt.want, !tt.standard)
+		if got := address.KindOf(tt.script); got != tt.want || standardOutput(got, tt.script, &policy) != tt.standard {
+			t.Errorf("%s: kind %s, want %s; standard %v", tt.name, got, tt.want, !tt.standard)
 		}
 	}
 }
