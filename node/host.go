@@ -285,6 +285,7 @@ func (h *Host) supervise() {
 	case <-h.broken:
 	}
 	h.endOnce.Do(func() { close(h.end) })
+	guests, _ := h.events.attached()
 	h.events.stop(h.stopsAll())
 	if err := h.shutdownServer(); err != nil {
 		h.log.Warn("calls were cut off at the end", "err", err)
@@ -295,6 +296,11 @@ func (h *Host) supervise() {
 	}
 	all := h.stopsAll() // no call can change it any more: some that ran to their end may have
 	h.info.Stopped = all
+	for _, g := range guests[:min(len(guests), maxHeirs)] {
+		if !all {
+			h.info.Heirs = append(h.info.Heirs, g.PID)
+		}
+	}
 	if err := writeHost(h.dir, h.info); err != nil {
 		h.fail(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lode-chain/lode/internal/platform"
@@ -22,6 +23,8 @@ const (
 	lookEvery   = 20 * time.Millisecond // how often a guest looks for a new host
 	pingTimeout = time.Second           // for a host's sign of life
 	sayEvery    = time.Second           // between two calls of Config.Waiting
+	heirWait    = 2 * time.Second       // for a guest to take the place of a host that has ended
+	maxHeirs    = 16                    // that host.json names (policy)
 )
 
 func pid() int { return os.Getpid() }
@@ -36,6 +39,9 @@ type hostInfo struct {
 	// Stopped says that this host has ended, and that the processes which were
 	// attached to it are to end too.
 	Stopped bool `json:"stopped,omitempty"`
+	// Heirs are the processes that were attached to this host when it ended, if
+	// they are not to end too: one of them takes its place in a moment.
+	Heirs []int `json:"heirs,omitempty"`
 }
 
 func (i hostInfo) String() string { return fmt.Sprintf("pid %d, %s", i.PID, i.Command) }
@@ -55,6 +61,14 @@ func writeHost(dir string, info hostInfo) error {
 		return err
 	}
 	return platform.WriteFile(filepath.Join(dir, hostFile), append(data, '\n'))
+}
+
+// heirComes says whether the host has ended and a guest of it is about to take
+// its place. Short commands let it go first: one that hosts for a moment would
+// be found by others, which then see their host end, or say that there is none.
+func heirComes(dir string) bool {
+	info, err := readHost(dir)
+	return err == nil && slices.ContainsFunc(info.Heirs, func(pid int) bool { return platform.ProcessState(pid) == platform.Running })
 }
 
 // link is how a node reaches a host: itself, or another process.
@@ -93,6 +107,12 @@ func (n *Node) find(ctx context.Context, attached bool) (*link, error) {
 	begun := time.Now()
 	sign, said := begun, begun // last sign of life; last word to the caller
 	for {
+		if !n.config.LongLived && time.Since(begun) < heirWait && heirComes(dir) {
+			if pause(ctx, lookEvery); ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			continue
+		}
 		lock, err := platform.TryLock(filepath.Join(dir, lockFile))
 		if err != nil {
 			return nil, fmt.Errorf("data directory: %w", err)
@@ -127,9 +147,7 @@ func (n *Node) find(ctx context.Context, attached bool) (*link, error) {
 			said = now
 			n.config.Waiting("waiting for " + reason)
 		}
-		select {
-		case <-time.After(lookEvery):
-		case <-ctx.Done():
+		if pause(ctx, lookEvery); ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 	}

@@ -58,7 +58,7 @@ func answer(name string, result any, err error) rpc.Method {
 // guestConfig is that of a short command.
 func guestConfig(dir string) Config {
 	c := config(dir, "lode balance")
-	c.Settings = rpc.Settings{}
+	c.Settings, c.LongLived = rpc.Settings{}, false
 	return c
 }
 
@@ -93,6 +93,64 @@ func TestHostThatCannotBeSeen(t *testing.T) {
 	fakeHost(t, dir, elsewhere, answer("uptime", 1, nil)).Ready()
 	if n := mustOpen(t, guestConfig(dir)); n.Role().PID != elsewhere {
 		t.Errorf("role %+v", n.Role())
+	}
+}
+
+// TestHeirGoesFirst has a short command come when a host has ended whose guest
+// has not taken its place yet: it lets the guest go first, if that is alive.
+func TestHeirGoesFirst(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "regtest")
+	c := config(dir, "lode up")
+	host := run(t, mustOpen(t, c))
+	run(t, mustOpen(t, config(dir, "lode miner")))
+	eventually(t, host.Node, "a guest", func(s rpc.Status) bool { return len(s.Guests) == 1 })
+	left := host.link.host
+	if err := host.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if heirs := left.info.Heirs; len(heirs) != 1 || heirs[0] != os.Getpid() {
+		t.Errorf("heirs %v", heirs)
+	}
+
+	late := filepath.Join(t.TempDir(), "regtest")
+	if err := platform.MakeDir(late); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeHost(late, hostInfo{PID: 1 << 30, Heirs: []int{os.Getpid()}}); err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan *Node, 1)
+	go func() {
+		n, err := Open(t.Context(), guestConfig(late))
+		if err != nil {
+			t.Error(err)
+		}
+		opened <- n
+	}()
+	select {
+	case n := <-opened:
+		t.Errorf("the short command did not wait: %+v", n.Role())
+		opened <- n
+	case <-time.After(5 * lookEvery):
+	}
+	mustOpen(t, config(late, "lode miner"))
+	short := receive(t, "the short command", opened)
+	if short.IsHost() {
+		t.Error("the short command became the host")
+	}
+	if err := short.Close(); err != nil {
+		t.Error(err)
+	}
+
+	gone := filepath.Join(t.TempDir(), "regtest")
+	if err := platform.MakeDir(gone); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeHost(gone, hostInfo{PID: 1 << 30, Heirs: []int{1 << 30}}); err != nil {
+		t.Fatal(err)
+	}
+	if n := mustOpen(t, guestConfig(gone)); !n.IsHost() {
+		t.Error("waited for a process that is not there")
 	}
 }
 
