@@ -201,6 +201,25 @@ func TestChecksComeFirst(t *testing.T) {
 	wantKind(t, d.seal().check(), ScriptMandatory)
 }
 
+// TestAccumulatedFees gives a block whose transactions pay the most that there
+// can be, and then a satoshi more, all together.
+func TestAccumulatedFees(t *testing.T) {
+	n, _ := ripeNode(t)
+	n.trust = true
+	ops := []wire.OutPoint{{Index: 1000}, {Index: 1001}, {Index: 1002}}
+	values := []int64{int64(MaxMoney) - 5, 5, 1}
+	var txs []*wire.MsgTx
+	for i, op := range ops {
+		n.coins[op] = &Coin{Value: values[i], Script: anyone}
+		txs = append(txs, spendOne(op, 0))
+	}
+	if _, err := n.applyUnchecked(newDraft(n, txs[:2]...).seal().msg); err != nil {
+		t.Errorf("21 million: %v", err)
+	}
+	_, err := n.applyUnchecked(newDraft(n, txs...).seal().msg)
+	wantKind(t, err, BadTxnsAccumulatedFee)
+}
+
 // brokenView fails on its n-th look-up.
 type brokenView struct {
 	View

@@ -232,6 +232,57 @@ func TestWeight(t *testing.T) {
 	wantKind(t, d.seal().check(), BadBlkWeight)
 }
 
+// TestWeightAfterCommitment makes a block too heavy with a witness that it does
+// not commit to: that is found first, since anybody could have added it.
+func TestWeightAfterCommitment(t *testing.T) {
+	n, ripe := ripeNode(t)
+	d := newDraft(n, spendOne(ripe[0], 1)).seal()
+	d.msg.Transactions[1].TxIn[0].Witness = wire.TxWitness{make([]byte, MaxBlockWeight)}
+	expectMutated(t, d.check(), BadWitnessMerkleMatch)
+	// Without the witness it is the same block, and good.
+	d.msg.Transactions[1].TxIn[0].Witness = nil
+	if err := d.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestManyWitnessItems reads a transaction with as many witness items as a block
+// has room for: no limit but the weight holds (CVE-2022-39389, CVE-2022-44797).
+func TestManyWitnessItems(t *testing.T) {
+	tx := spendOne(wire.OutPoint{Index: 1}, 5)
+	for _, witness := range []wire.TxWitness{make(wire.TxWitness, 3_900_000), {make([]byte, 3_900_000)}, {make([]byte, 11_001), make([]byte, 600_000)}} {
+		tx.TxIn[0].Witness = witness
+		got, err := DecodeTx(EncodeTx(tx))
+		if err != nil || len(got.TxIn[0].Witness) != len(witness) || Weight(got) != Weight(tx) || Weight(got) > MaxBlockWeight {
+			t.Errorf("%d items: %v", len(witness), err)
+		}
+		if err := CheckTransaction(tx); err != nil {
+			t.Errorf("%d items: %v", len(witness), err)
+		}
+	}
+}
+
+// TestTargets gives a header targets that no block may have, whatever its hash.
+func TestTargets(t *testing.T) {
+	p := network.Regtest()
+	h := p.Genesis.Header
+	for name, bits := range map[string]uint32{
+		"zero": 0, "zero with a size": 0x20000000, "negative": 0x20ffffff, "negative zero": 0x00800000,
+		"overflow": 0x217fffff, "far overflow": 0xff7fffff, "above the limit": 0x2100ffff, "too hard": 0x1d00ffff,
+	} {
+		h.Bits = bits
+		if err := CheckProofOfWork(p, &h); err == nil {
+			t.Errorf("%s: %08x is met", name, bits)
+		} else {
+			wantKind(t, err, HighHash)
+		}
+	}
+	h.Bits = p.PowLimitBits
+	if err := CheckProofOfWork(p, &h); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSixtyFourBytes puts a transaction of 64 bytes into a block, where it is
 // valid (policy refuses it, CVE-2017-12842).
 func TestSixtyFourBytes(t *testing.T) {
