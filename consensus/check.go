@@ -34,16 +34,13 @@ func (c *ScriptCheck) Run() error {
 	if fault == nil {
 		return nil
 	}
-	kind, flags := ScriptMandatory, c.flags
-	if flags&^MandatoryFlags != 0 {
-		// Those who follow consensus only may see another fault, or none.
-		if again := c.ctx.accepts(c.Input, flags&MandatoryFlags); again != nil {
-			fault, flags = again, flags&MandatoryFlags
-		} else {
-			kind = ScriptNonMandatory
-		}
+	kind := ScriptMandatory
+	if c.flags&^MandatoryFlags != 0 && c.ctx.accepts(c.Input, c.flags&MandatoryFlags) == nil {
+		kind = ScriptNonMandatory
 	}
-	return &Error{Kind: kind, Detail: fmt.Sprintf(" (%s)", explain(c.ctx, c.Input, flags, fault))}
+	// Core 28 names the fault that is met first under all flags, even where
+	// consensus finds another one: a wrong signature breaks NULLFAIL.
+	return &Error{Kind: kind, Detail: fmt.Sprintf(" (%s)", explain(c.ctx, c.Input, c.flags, fault))}
 }
 
 // explain returns Core's reason for scripts that txscript has refused. Should

@@ -291,8 +291,9 @@ func TestScriptKinds(t *testing.T) {
 		{[]byte{txscript.OP_1}, MandatoryFlags, ""},
 		{[]byte{txscript.OP_1}, StandardFlags, "non-mandatory-script-verify-flag (NOPx reserved for soft-fork upgrades)"},
 		{[]byte{txscript.OP_0}, MandatoryFlags, "mandatory-script-verify-flag-failed (Script evaluated without error but finished with a false/empty top stack element)"},
-		// Policy fails first, but the reason given is that of consensus.
-		{[]byte{txscript.OP_0}, StandardFlags, "mandatory-script-verify-flag-failed (Script evaluated without error but finished with a false/empty top stack element)"},
+		// Policy fails first, and its reason is given, though consensus fails too:
+		// Core names the other one from version 29 on.
+		{[]byte{txscript.OP_0}, StandardFlags, "mandatory-script-verify-flag-failed (NOPx reserved for soft-fork upgrades)"},
 	}
 	for _, test := range tests {
 		tx := spendOne(wire.OutPoint{}, 1)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
@@ -438,5 +441,26 @@ func TestRunFollows(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWrongSignature has the reason that Core 28.1 gives: the first fault under
+// all flags, with the kind of what consensus says.
+func TestWrongSignature(t *testing.T) {
+	l := newLab(t, DefaultPolicy())
+	c := l.matured(1)[0]
+	key, _ := btcec.PrivKeyFromBytes([]byte{7})
+	pub := key.PubKey().SerializeCompressed()
+	fund := pay(1000, 1, c)
+	fund.TxOut[0].PkScript = slices.Concat([]byte{txscript.OP_DUP, txscript.OP_HASH160, 20}, hash160(pub), []byte{txscript.OP_EQUALVERIFY, txscript.OP_CHECKSIG})
+	l.mine(fund)
+	tx := pay(1000, 1, outputs(fund)[0])
+	tx.TxIn[0].Witness = nil
+	sig := append(ecdsa.Sign(key, make([]byte, 32)).Serialize(), byte(txscript.SigHashAll))
+	tx.TxIn[0].SignatureScript = slices.Concat([]byte{byte(len(sig))}, sig, []byte{33}, pub)
+	_, err := l.pool.Accept(tx, l.now)
+	const want = "mandatory-script-verify-flag-failed (Signature must be zero for failed CHECK(MULTI)SIG operation)"
+	if err == nil || err.Error() != want || consensus.SortOf(err) != consensus.Invalid {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
