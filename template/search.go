@@ -21,7 +21,7 @@ const (
 func choose(candidates []*mempool.Entry, height int32, cutoff, minRate int64) []*mempool.Entry {
 	s := newSelection(candidates, height, cutoff, minRate)
 	chosen := s.run()
-	if len(chosen) == len(candidates) {
+	if len(chosen) == len(candidates) || len(chosen) > maxSearched {
 		return chosen
 	}
 	// What would be taken if there were room.
