@@ -72,7 +72,7 @@ func newBackups(h *Host) (*backups, error) {
 
 // dir is the folder in which backups are kept.
 func (b *backups) dir() string {
-	return cmp.Or(b.host.settings.get().BackupDir, filepath.Join(b.host.dir, "backups"))
+	return cmp.Or(b.host.settings.get().BackupDir, filepath.Join(b.host.dir, backupDir))
 }
 
 // status is what lode_status shows: the folder, and why the last one failed.

@@ -203,7 +203,7 @@ func (h *Host) shutdownServer() error {
 }
 
 func (h *Host) openStore() (err error) {
-	dir := filepath.Join(h.dir, "db")
+	dir := filepath.Join(h.dir, dbDir)
 	if err := platform.MakePrivateDir(dir); err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (h *Host) openStore() (err error) {
 }
 
 func (h *Host) openChain() (err error) {
-	dir := filepath.Join(h.dir, "blocks")
+	dir := filepath.Join(h.dir, blocksDir)
 	if err := platform.MakePrivateDir(dir); err != nil {
 		return err
 	}

@@ -84,7 +84,8 @@ type Role struct {
 }
 
 // Open opens the data directory: as its host when no other process has it, else
-// as a guest of that process. It returns when calls can be answered.
+// as a guest of that process. It returns when calls can be answered. A folder that
+// holds something and is not lode's is refused, and left as it is.
 func Open(ctx context.Context, c Config) (*Node, error) {
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
@@ -105,6 +106,9 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	}
 	if c.Warmup == nil {
 		c.Warmup = func(string) {}
+	}
+	if err := CheckFolder(dir); err != nil {
+		return nil, err
 	}
 	if err := platform.MakePrivateDir(dir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)

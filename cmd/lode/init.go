@@ -167,7 +167,11 @@ func (p *program) askNetworkName(ctx context.Context, name string) (string, erro
 // initDataDir is where init makes a network: what was said, else .lode here.
 func (p *program) initDataDir() (string, error) {
 	if dir := p.saidDataDir(); dir != "" {
-		return filepath.Abs(dir)
+		dir, err := filepath.Abs(dir)
+		if err == nil && isNetworkFolder(dir) {
+			err = usagef("%s is the folder of a network: give the one that it is in, --datadir %s", dir, filepath.Dir(dir))
+		}
+		return dir, err
 	}
 	cwd, err := p.cwd()
 	if err != nil {

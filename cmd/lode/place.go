@@ -13,11 +13,11 @@ import (
 	"github.com/lode-chain/lode/console"
 	"github.com/lode-chain/lode/internal/platform"
 	"github.com/lode-chain/lode/network"
+	"github.com/lode-chain/lode/node"
 )
 
-// rulesFile describes the network of the folder that it is in. A folder without
-// one is regtest.
-const rulesFile = "network.toml"
+// rulesFile describes the network of the folder that it is in.
+const rulesFile = node.RulesFile
 
 // maxRulesFile is the most bytes a network file may have. Policy.
 const maxRulesFile = 1 << 20
@@ -32,11 +32,7 @@ type place struct {
 // findPlace returns the data directory and network that flags, environment and
 // the current folder say. Nothing is created.
 func (p *program) findPlace() (place, error) {
-	dataDir, err := p.findDataDir()
-	if err != nil {
-		return place{}, err
-	}
-	name, err := p.findNetwork(dataDir)
+	dataDir, name, err := p.findFolder()
 	if err != nil {
 		return place{}, err
 	}
@@ -46,6 +42,29 @@ func (p *program) findPlace() (place, error) {
 		return place{}, err
 	}
 	return place{dataDir: dataDir, dir: dir, params: params}, nil
+}
+
+// findFolder returns the data directory and the name of the network in it. The
+// folder of a network, which lode status shows, will do for its data directory.
+func (p *program) findFolder() (dataDir, name string, err error) {
+	if dataDir, err = p.findDataDir(); err != nil {
+		return "", "", err
+	}
+	if isNetworkFolder(dataDir) {
+		dir := dataDir
+		if dataDir, name = filepath.Split(dir); p.network != "" && p.network != name {
+			return "", "", usagef("%s is the folder of the network %s, not of %s; give --datadir %s", dir, name, p.network, filepath.Clean(dataDir))
+		}
+		return filepath.Clean(dataDir), name, nil
+	}
+	name, err = p.findNetwork(dataDir)
+	return dataDir, name, err
+}
+
+// isNetworkFolder says whether a folder is one network's, not the one of all.
+func isNetworkFolder(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, rulesFile))
+	return err == nil || node.Begun(dir)
 }
 
 // saidDataDir returns the data directory that --datadir or LODE_DATADIR names,
@@ -106,7 +125,7 @@ func (p *program) findNetwork(dataDir string) (string, error) {
 const demoNetwork = "regtest"
 
 // networksIn returns the networks of a data directory, sorted: folders with a
-// network file, and regtest.
+// network file, those that hold a chain although it is missing, and regtest.
 func networksIn(dataDir string) ([]string, error) {
 	entries, err := os.ReadDir(dataDir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -120,8 +139,7 @@ func networksIn(dataDir string) ([]string, error) {
 		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		_, err := os.Stat(filepath.Join(dataDir, e.Name(), rulesFile))
-		if err == nil || e.Name() == demoNetwork {
+		if e.Name() == demoNetwork || isNetworkFolder(filepath.Join(dataDir, e.Name())) {
 			names = append(names, e.Name())
 		}
 	}
@@ -136,6 +154,8 @@ func readRules(dir, name string) (*network.Params, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && name == demoNetwork:
 		return network.Regtest(), nil
+	case errors.Is(err, fs.ErrNotExist) && node.Begun(dir):
+		return nil, fmt.Errorf("%s holds a chain, but its rules (%s) are missing: put the file back (a copy is in its backup folder)", dir, rulesFile)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no network %s in %s; lode init %s makes it", name, filepath.Dir(dir), name)
 	case err != nil:

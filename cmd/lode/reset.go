@@ -44,15 +44,14 @@ asking. The rules of a network of one's own stay, so that lode up begins it anew
 }
 
 func (p *program) runReset(ctx context.Context, keepBackups bool) error {
-	dataDir, err := p.findDataDir()
-	if err != nil {
-		return err
-	}
-	name, err := p.findNetwork(dataDir)
+	dataDir, name, err := p.findFolder()
 	if err != nil {
 		return err
 	}
 	dir := filepath.Join(dataDir, name)
+	if err := node.CheckFolder(dir); err != nil {
+		return err
+	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no chain in %s; nothing to throw away", dataDir)
 	}
