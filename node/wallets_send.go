@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"sync"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -28,6 +30,7 @@ const defaultFeeRate wallet.FeeRate = 2_000
 // payment is a payment on its way from request to transaction.
 type payment struct {
 	file     *vault.Wallet
+	from     string // the wallet as it was asked for
 	script   []byte
 	to       string // address
 	toName   string
@@ -48,6 +51,7 @@ func (w *wallets) newPayment(ctx context.Context, r rpc.SendRequest) (*payment, 
 	if p.file, err = w.find(r.From); err != nil {
 		return nil, err
 	}
+	p.from = cmp.Or(r.From, strconv.Itoa(p.file.Number()))
 	if r.To == "" {
 		return nil, rpc.CodeInvalidParameter.New("whom to pay is missing: an address, or a wallet's name or number")
 	}
@@ -146,7 +150,7 @@ func (w *wallets) nextIndex(file *vault.Wallet, chain uint32) uint32 {
 func (p *payment) result() rpc.SendPlan {
 	vsize := p.draft.VSize()
 	return rpc.SendPlan{
-		From: p.file.Name(), FromName: p.file.Name(), To: p.to, ToName: p.toName, Amount: p.amount,
+		From: p.from, FromName: p.file.Name(), To: p.to, ToName: p.toName, Amount: p.amount,
 		Fee: p.draft.Fee, FeeRate: math.Round(float64(p.draft.Fee)/float64(vsize)*1000) / 1000, VSize: vsize,
 		Inputs: len(p.draft.Coins), Change: p.draft.Change, Remaining: p.remaining,
 	}
@@ -210,7 +214,7 @@ func (w *wallets) pay(ctx context.Context, p *payment, key string) (rpc.SendPlan
 	if err := w.record(p, plan, tx, key); err != nil {
 		return rpc.SendPlan{}, err
 	}
-	if _, err := w.host.pool.Accept(tx, w.host.now()); err != nil {
+	if _, err := w.host.pool.AcceptOwn(tx, w.host.now()); err != nil {
 		return rpc.SendPlan{}, refusedPayment(err)
 	}
 	return plan, nil
@@ -281,7 +285,7 @@ func (w *wallets) repeat(ctx context.Context, p *payment, key string) (plan rpc.
 	if there, err := w.exists(ctx, txid); there || err != nil {
 		return plan, true, err
 	}
-	switch _, err := w.host.pool.Accept(tx, w.host.now()); {
+	switch _, err := w.host.pool.AcceptOwn(tx, w.host.now()); {
 	case err == nil:
 		return plan, true, nil
 	case consensus.SortOf(err) == consensus.Local:
