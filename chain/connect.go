@@ -138,8 +138,7 @@ func (m *Manager) runChecks(checks []consensus.ScriptCheck) error {
 	if m.checked != nil && m.checked.Len() > 0 {
 		checks = m.unknown(checks)
 	}
-	_, err := m.exec.Run(len(checks), func(i int) error { return checks[i].Run() })
-	return err
+	return consensus.RunChecks(m.exec, checks)
 }
 
 // unknown returns the checks of transactions that are not known to be good.

@@ -53,11 +53,8 @@ var (
 	ErrStopped = errors.New("the chain takes no more blocks; repair the cause and restart")
 )
 
-// Executor runs n independent checks and returns the lowest index that failed,
-// with its error. par.Pool is one.
-type Executor interface {
-	Run(n int, check func(i int) error) (int, error)
-}
+// Executor runs the script checks of blocks. par.Pool is one.
+type Executor = consensus.Executor
 
 // Config is what a Manager works with. The store is used, not owned: it is
 // closed by who opened it, after the manager.

@@ -82,7 +82,7 @@ func (m *Manager) verifyBlock(e *Entry, at meta, coins memoryView) error {
 	update, err := consensus.Apply(m.params, e.blockContext(), block, txids, coins)
 	if update != nil {
 		// All of them, whatever the mempool knows.
-		if _, scriptErr := m.exec.Run(len(update.Checks), func(i int) error { return update.Checks[i].Run() }); scriptErr != nil {
+		if scriptErr := consensus.RunChecks(m.exec, update.Checks); scriptErr != nil {
 			err = scriptErr
 		}
 	}

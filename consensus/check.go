@@ -43,6 +43,20 @@ func (c *ScriptCheck) Run() error {
 	return &Error{Kind: kind, Detail: fmt.Sprintf(" (%s)", explain(c.ctx, c.Input, c.flags, fault))}
 }
 
+// Executor runs n independent checks, in whatever order and at the same time, and
+// returns the lowest index of those that fail, with its error.
+type Executor interface {
+	Run(n int, check func(i int) error) (int, error)
+}
+
+// RunChecks runs script checks, those of a transaction or of a whole block, and
+// returns the error of the first in their order that fails. It is the one place
+// through which all signatures pass on their way to the curve, many at a time.
+func RunChecks(exec Executor, checks []ScriptCheck) error {
+	_, err := exec.Run(len(checks), func(i int) error { return checks[i].Run() })
+	return err
+}
+
 // explain returns Core's reason for scripts that txscript has refused. Should
 // the two not agree, they stay refused, with txscript's own words.
 func explain(ctx *txContext, input int, flags Flags, fault error) string {

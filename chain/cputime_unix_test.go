@@ -1,0 +1,18 @@
+//go:build unix
+
+package chain
+
+import (
+	"syscall"
+	"time"
+)
+
+// cpuTime returns the processor time that this process has taken. Other
+// processes on the machine do not count in it.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
