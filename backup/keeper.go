@@ -43,6 +43,7 @@ type Config struct {
 	Software string           // goes into the files, e.g. "lode 0.1.0"
 	Now      func() time.Time // dates the files
 	FS       newfile.FS       // nil is the real file system
+	Rules    []byte           // the text of the network's rules, to lie beside the files; nil for regtest
 }
 
 // Written is a backup that was made.
@@ -131,6 +132,11 @@ func (k *Keeper) Update(ctx context.Context, dir string, every int32, limit int,
 		return fmt.Errorf("look at the backup folder: %w", err)
 	}
 	base, from, note := k.base(target)
+	if from != target {
+		if err := k.keepRules(dir); err != nil {
+			return fmt.Errorf("keep the network's rules beside the backups: %w", err)
+		}
+	}
 	together := target.Height-from.Height > k.oneByOne
 	for n := 0; from != target; n++ {
 		if limit > 0 && n == limit {

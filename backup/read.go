@@ -225,6 +225,9 @@ func (r *reader) fail(err error) error { return about(r.info.File, err) }
 
 // about puts a file's name before what is wrong with it.
 func about(file string, err error) error {
+	if err == nil {
+		return nil
+	}
 	for _, kind := range []error{ErrNotBackup, ErrVersion, ErrDamaged, ErrForeign, ErrIncomplete} {
 		if errors.Is(err, kind) {
 			return fmt.Errorf("%s is %w", filepath.Base(file), err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -48,12 +49,17 @@ type backups struct {
 var markKey = []byte{kv.SpaceBackup, 'm'}
 
 func newBackups(h *Host) (*backups, error) {
+	rules, err := os.ReadFile(filepath.Join(h.dir, RulesFile)) // read before as the host's own
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
 	b := &backups{
 		host:     h,
 		wake:     make(chan struct{}, 1),
 		verifier: backup.NewVerifier(h.params, time.Now),
 		keeper: backup.NewKeeper(backup.Config{
 			Params: h.params, Chain: h.chain, Software: "lode " + cmp.Or(h.config.Version, "unversioned"), Now: h.now,
+			Rules: rules,
 		}),
 	}
 	stored, err := h.store.Get(markKey)
@@ -240,7 +246,7 @@ func (b *backups) list(ctx context.Context, dir string) ([]rpc.Backup, error) {
 	}
 	rows := make([]rpc.Backup, len(files))
 	for i, f := range files {
-		rows[i] = backupRow(f.Info)
+		rows[i] = BackupRow(f.Info)
 		if f.Err != nil {
 			rows[i].Error = f.Err.Error()
 		}
@@ -248,9 +254,9 @@ func (b *backups) list(ctx context.Context, dir string) ([]rpc.Backup, error) {
 	return rows, nil
 }
 
-// backupRow is a backup as callers see it; of one that could not be read, only
+// BackupRow is a backup as callers see it; of one that could not be read, only
 // the file is known.
-func backupRow(i backup.Info) rpc.Backup {
+func BackupRow(i backup.Info) rpc.Backup {
 	row := rpc.Backup{File: i.File, Size: i.Size}
 	if i.Blocks == 0 {
 		return row
@@ -308,7 +314,7 @@ func (h *Host) registerBackups(s *rpc.Server) {
 			if err != nil {
 				return nil, rpc.Errorf(rpc.CodeMisc, "%v", err)
 			}
-			return backupRow(info), nil
+			return BackupRow(info), nil
 		},
 	})
 	s.Register(rpc.Method{

@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/lode-chain/lode/backup"
 )
 
 // RulesFile describes the network of the folder that it is in. A folder without
 // one is regtest's.
-const RulesFile = "network.toml"
+const RulesFile = backup.RulesFile
 
 const (
 	dbDir     = "db"

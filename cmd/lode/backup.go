@@ -21,7 +21,8 @@ func (p *program) backupCommand() *cobra.Command {
 	return group("backup", "List, check and restore the backups of the chain",
 		`A backup holds the blocks since the one before it; together they are the whole
 chain. lode up writes one every few blocks. Backups hold no keys: the words of the
-wallets are kept by nobody but you.`,
+wallets are kept by nobody but you. Beside the backups of a network of one's own
+lies a copy of its rules, network.toml.`,
 		"  lode backup list\n  lode backup verify\n  lode backup restore backups/chain_backup_5.json",
 		p.backupListCommand(), p.backupVerifyCommand(), p.backupRestoreCommand())
 }
@@ -90,7 +91,8 @@ func (p *program) backupVerifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify [FILE…]", Short: "Check backups (default: all)",
 		Long: `Checks that backups are whole and of this network, and that the backups before
-them are there. The exit code is 0 only when all are sound.`,
+them are there. Files of a network that is not here are checked by the network.toml
+that lies beside them. The exit code is 0 only when all are sound.`,
 		Example: "  lode backup verify\n  lode backup verify backups/chain_backup_5.json",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -103,49 +105,33 @@ them are there. The exit code is 0 only when all are sound.`,
 				}
 				files = append(files, file)
 			}
-			return p.with(ctx, "backup verify", func(c *openChain) error {
-				if len(args) == 0 {
-					backups, err := c.Backups(ctx, "")
-					if err != nil {
-						return err
-					}
-					for _, b := range backups {
-						files = append(files, b.File)
-					}
+			checked, err := p.verifyBackups(ctx, files)
+			if err != nil {
+				return err
+			}
+			bad := 0
+			for _, b := range checked {
+				if b.Error != "" {
+					bad++
 				}
-				checked := make([]rpc.Backup, 0, len(files))
-				bad := 0
-				for _, file := range files {
-					b, err := c.VerifyBackup(ctx, file)
-					if ctx.Err() != nil {
-						return err
-					}
-					if err != nil {
-						b.File, b.Error = file, oneLine(err)
-					}
-					if b.Error != "" {
-						bad++
-					}
-					checked = append(checked, b)
-					if !p.json {
-						p.showVerified(b)
-					}
+				if !p.json {
+					p.showVerified(b)
 				}
-				if p.json {
-					if err := p.printJSON(checked); err != nil {
-						return err
-					}
+			}
+			if p.json {
+				if err := p.printJSON(checked); err != nil {
+					return err
 				}
-				switch {
-				case bad == 1 && len(files) == 1:
-					return fmt.Errorf("%s: %s", files[0], checked[0].Error)
-				case bad > 0:
-					return errBadBackups
-				case !p.json:
-					p.screen.Printf("%s, all sound.\n", console.Count(len(checked), "backup"))
-				}
-				return nil
-			})
+			}
+			switch {
+			case bad == 1 && len(checked) == 1:
+				return fmt.Errorf("%s: %s", checked[0].File, checked[0].Error)
+			case bad > 0:
+				return errBadBackups
+			case !p.json:
+				p.screen.Printf("%s, all sound.\n", console.Count(len(checked), "backup"))
+			}
+			return nil
 		},
 	}
 }
@@ -163,7 +149,10 @@ func (p *program) backupRestoreCommand() *cobra.Command {
 		Use: "restore FILE", Short: "Take in the chain of a backup",
 		Long: `Takes in the blocks of a backup and of those before it, which lie beside it. Every
 block is checked in full. Into an empty data directory this brings back the chain;
-wallets come back from their words (lode wallet restore).`,
+wallets come back from their words (lode wallet restore).
+
+The rules of a network of one's own lie beside its backups as network.toml; an
+empty data directory gets them from there.`,
 		Example: "  lode backup restore backups/chain_backup_5.json\n  lode --datadir new backup restore backups/chain_backup_5.json",
 		Args:    needArgs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -172,7 +161,7 @@ wallets come back from their words (lode wallet restore).`,
 			if err != nil {
 				return err
 			}
-			return p.with(ctx, "backup restore", func(c *openChain) error {
+			return p.withBackup(ctx, file, func(c *openChain) error {
 				var result rpc.ImportResult
 				if err := p.job(ctx, c, "Restoring", "lode_restorebackup", rpc.FileRequest{File: file}, &result); err != nil {
 					return err

@@ -61,11 +61,16 @@ func (p *program) close(c *openChain) error {
 }
 
 // with opens the chain, calls f and closes it again.
-func (p *program) with(ctx context.Context, command string, f func(*openChain) error) (err error) {
+func (p *program) with(ctx context.Context, command string, f func(*openChain) error) error {
 	c, err := p.open(ctx, command)
 	if err != nil {
 		return err
 	}
+	return p.using(c, f)
+}
+
+// using calls f with an open chain and closes that.
+func (p *program) using(c *openChain, f func(*openChain) error) (err error) {
 	defer func() {
 		if closed := p.close(c); err == nil {
 			err = closed
