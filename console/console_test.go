@@ -81,7 +81,7 @@ func testPick(n int) Pick {
 	p := Pick{Title: "From", Head: []string{"#", "Name"}, Choices: make([]Choice, n)}
 	for i := range p.Choices {
 		name := fmt.Sprintf("Wallet%d", i+1)
-		p.Choices[i] = Choice{Number: i + 1, Cells: []string{fmt.Sprint(i + 1), name}, Search: name}
+		p.Choices[i] = Choice{Number: i + 1, Name: name, Cells: []string{fmt.Sprint(i + 1), name}}
 	}
 	return p
 }
@@ -119,7 +119,11 @@ func TestPickByNumberTextAndArrows(t *testing.T) {
 	} {
 		m := newPicker(testPick(300))
 		press(m, c.keys...)
-		if got := m.chosen + 1; got != c.want {
+		got := 0
+		if m.chosen != nil {
+			got = m.chosen.Row + 1
+		}
+		if got != c.want {
 			t.Errorf("%q chose %d, want %d", c.keys, got, c.want)
 		}
 		if c.want > 0 && m.View().Content != "" {
@@ -178,14 +182,57 @@ func TestPickPlain(t *testing.T) {
 	var out bytes.Buffer
 	s := &Screen{In: strings.NewReader("x\nwallet\n12\n"), Err: &out, Interactive: true, Plain: true}
 	got, err := s.Pick(context.Background(), testPick(30))
-	if err != nil || got != 11 {
-		t.Errorf("got %d, %v\n%s", got, err, out.String())
+	if err != nil || got.Row != 11 {
+		t.Errorf("got %v, %v\n%s", got, err, out.String())
 	}
 	if strings.Contains(out.String(), "\x1b") {
 		t.Errorf("a plain screen moves the cursor: %q", out.String())
 	}
 	if !strings.Contains(out.String(), "… and 18 more") {
 		t.Errorf("a long list is not cut:\n%s", out.String())
+	}
+}
+
+// TestPickPlainTakesNamesOnly: an amount that happens to have a digit in it chooses
+// nothing.
+func TestPickPlainTakesNamesOnly(t *testing.T) {
+	rows := Pick{Choices: []Choice{
+		{Number: 1, Name: "Alice", Key: "bcrt1q9", Cells: []string{"1", "Alice", "109.99"}},
+		{Number: 2, Name: "Alina", Key: "bcrt1qx", Cells: []string{"2", "Alina", "0.00"}},
+		{Number: 10, Name: "Bob9", Key: "bcrt1qy", Cells: []string{"10", "Bob9", "0.00"}},
+		{Number: 12, Name: "Bo", Key: "bcrt1qz", Cells: []string{"12", "Bo", "0.00"}},
+	}}
+	for answer, want := range map[string]int{
+		"1": 1, "2": 2, "10": 10, "9": 0, "3": 0, "-1": 0, "109.99": 0, "0.00": 0,
+		"alice": 1, "ALI": 0, "alin": 2, "ob9": 10, "bo": 12, "BCRT1QX": 2, "bcrt1q": 0, "q9": 0, "lic": 1, "x": 0,
+	} {
+		row, why := rows.named(answer)
+		got := 0
+		if row >= 0 {
+			got = rows.Choices[row].Number
+		}
+		if got != want || (why == "") != (want > 0) {
+			t.Errorf("%q chose %d (%q), want %d", answer, got, why, want)
+		}
+	}
+}
+
+// TestPickTakesAnotherText on both kinds of terminal, once it is good.
+func TestPickTakesAnotherText(t *testing.T) {
+	p := testPick(3)
+	p.Other = func(text string) (string, bool) { return "long: " + text, len(text) > 10 }
+	s := &Screen{In: strings.NewReader("elsewhere\nfar elsewhere\n"), Err: &bytes.Buffer{}, Interactive: true, Plain: true}
+	if got, err := s.Pick(t.Context(), p); err != nil || got != (Picked{Row: -1, Text: "far elsewhere"}) {
+		t.Errorf("plain: %+v, %v", got, err)
+	}
+	m := newPicker(p)
+	press(m, "elsewhere", "enter")
+	if m.chosen != nil || !strings.Contains(m.View().Content, "long: elsewhere") {
+		t.Errorf("%+v was taken\n%s", m.chosen, m.View().Content)
+	}
+	press(m, " far", "enter")
+	if m.chosen == nil || *m.chosen != (Picked{Row: -1, Text: "elsewhere far"}) {
+		t.Errorf("%+v", m.chosen)
 	}
 }
 

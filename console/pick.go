@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,9 +16,9 @@ import (
 // Choice is one row of a list to pick from.
 type Choice struct {
 	Number int      // as printed elsewhere; typing it finds the row
-	Cells  []string // what the row shows
-	Search string   // text that finds the row, e.g. name and address
-	Mark   string   // why the row is special, e.g. "sender"
+	Name   string   // finds the row, and so does a part of it
+	Key    string   // another text that finds it, such as an address
+	Cells  []string // what the row shows; nothing is looked for here
 }
 
 // Pick is a list to pick from.
@@ -26,43 +27,57 @@ type Pick struct {
 	Head    []string // over Cells
 	Right   []bool   // columns aligned to the right
 	Choices []Choice
+	// Other judges a text that names no row: whether it is an answer too, and
+	// what to say of it, if anything. Nil: only rows are.
+	Other func(text string) (hint string, ok bool)
+}
+
+// other is what Other says.
+func (p *Pick) other(text string) (hint string, ok bool) {
+	if p.Other == nil || text == "" {
+		return "", false
+	}
+	return p.Other(text)
+}
+
+// Picked is what was chosen: a row, or another text that Pick.Other takes.
+type Picked struct {
+	Row  int // index of Choices; -1 for Text
+	Text string
 }
 
 // pickRows is how many rows of a list are shown at once, if the terminal is
 // high enough. Policy.
 const pickRows = 12
 
-// Pick lets the person choose one row and returns its index. On a terminal
-// the list is filtered as the person types; a plain screen numbers it. It
-// returns ErrNoTerminal where nobody can be asked and ErrCancelled after Esc
-// or Ctrl-C, with the terminal as it was.
-func (s *Screen) Pick(ctx context.Context, p Pick) (int, error) {
+// Pick lets the person choose one row. On a terminal the list is filtered as
+// the person types; a plain screen numbers it. It returns ErrNoTerminal where
+// nobody can be asked and ErrCancelled after Esc or Ctrl-C, with the terminal as
+// it was.
+func (s *Screen) Pick(ctx context.Context, p Pick) (Picked, error) {
 	switch {
 	case !s.Interactive:
-		return 0, ErrNoTerminal
+		return Picked{}, ErrNoTerminal
 	case len(p.Choices) == 0:
-		return 0, errors.New("there is nothing to choose from")
+		return Picked{}, errors.New("there is nothing to choose from")
 	case s.Plain:
 		return s.pickPlain(ctx, p)
 	}
 	model, err := tea.NewProgram(newPicker(p), tea.WithContext(ctx),
 		tea.WithInput(s.In), tea.WithOutput(s.Err), tea.WithoutSignalHandler()).Run()
 	if err != nil && ctx.Err() == nil {
-		return 0, fmt.Errorf("showing the list: %w", err)
+		return Picked{}, fmt.Errorf("showing the list: %w", err)
 	}
-	chosen := -1
-	if m, ok := model.(*picker); ok {
-		chosen = m.chosen
+	m, ok := model.(*picker)
+	if !ok || m.chosen == nil {
+		return Picked{}, ErrCancelled
 	}
-	if chosen < 0 {
-		return 0, ErrCancelled
-	}
-	return chosen, nil
+	return *m.chosen, nil
 }
 
-// pickPlain prints the list with numbers and asks for one, or for text that
-// only one row has.
-func (s *Screen) pickPlain(ctx context.Context, p Pick) (int, error) {
+// pickPlain prints the list with numbers and asks for one: by its number, or by
+// a name or a part of one that only one row has.
+func (s *Screen) pickPlain(ctx context.Context, p Pick) (Picked, error) {
 	list := newPicker(p)
 	s.Notef("%s\n", p.Title)
 	for i, choice := range p.Choices {
@@ -70,74 +85,101 @@ func (s *Screen) pickPlain(ctx context.Context, p Pick) (int, error) {
 			s.Notef("  … and %s more\n", Thousands(int64(len(p.Choices)-i)))
 			break
 		}
-		s.Notef("  %s%s\n", list.row(i), mark(choice))
+		s.Notef("  %s\n", list.line(choice.Cells))
 	}
 	for {
 		answer, err := s.Ask(ctx, "Number or name: ")
 		if err != nil {
-			return 0, err
+			return Picked{}, err
 		}
 		if answer = strings.TrimSpace(answer); answer == "" {
 			continue
 		}
-		list.setFilter(answer)
-		if n := len(list.shown); n == 1 || n > 0 && list.exact(list.shown[0], answer) {
-			return list.shown[0], nil
+		row, why := p.named(answer)
+		if row >= 0 {
+			return Picked{Row: row}, nil
 		}
-		s.Notef("%s of the rows have %q in them. Try another, or leave with Ctrl-C.\n", Thousands(int64(len(list.shown))), answer)
+		hint, ok := p.other(answer)
+		if ok {
+			return Picked{Row: -1, Text: answer}, nil
+		}
+		s.Notef("%s. Try another, or leave with Ctrl-C.\n", cmp.Or(hint, why))
 	}
 }
 
-func mark(c Choice) string {
-	if c.Mark == "" {
-		return ""
+// named returns the row that a typed answer names: by its number, its whole name
+// or key, or a part of the name that no other row has, at its beginning rather
+// than within. Else it is -1, and why says so.
+func (p *Pick) named(answer string) (row int, why string) {
+	if _, err := strconv.Atoi(answer); err == nil {
+		if row = slices.IndexFunc(p.Choices, func(c Choice) bool { return strconv.Itoa(c.Number) == answer }); row < 0 {
+			why = "Nothing has the number " + answer
+		}
+		return row, why
 	}
-	return "  (" + c.Mark + ")"
+	want := strings.ToLower(answer)
+	for _, fits := range []func(c Choice) bool{
+		func(c Choice) bool { return strings.EqualFold(c.Name, answer) || strings.EqualFold(c.Key, answer) },
+		func(c Choice) bool { return strings.HasPrefix(strings.ToLower(c.Name), want) },
+		func(c Choice) bool { return strings.Contains(strings.ToLower(c.Name), want) },
+	} {
+		row, n := -1, 0
+		for i, c := range p.Choices {
+			if fits(c) {
+				row, n = i, n+1
+			}
+		}
+		switch {
+		case n == 1:
+			return row, ""
+		case n > 1:
+			return -1, fmt.Sprintf("%s names fit %q", Thousands(int64(n)), Clean(answer))
+		}
+	}
+	return -1, fmt.Sprintf("No name fits %q", Clean(answer))
 }
 
 // picker is the model of the list: a filter, the rows that pass it, and the
 // row under the cursor.
 type picker struct {
 	Pick
-	keys   []string // lower case, what the filter looks in
 	widths []int
 	filter string
 	shown  []int // indexes of Choices, in order
 	cursor int   // into shown
 	top    int   // first visible row of shown
 	height int   // rows that fit
-	chosen int   // index of Choices, or -1
+	chosen *Picked
 	done   bool
 }
 
 func newPicker(p Pick) *picker {
-	m := &picker{Pick: p, height: pickRows, chosen: -1, keys: make([]string, len(p.Choices)), widths: make([]int, len(p.Head))}
+	m := &picker{Pick: p, height: pickRows, widths: make([]int, len(p.Head))}
 	measure := func(cells []string) {
 		for i, cell := range cells {
 			m.widths[i] = max(m.widths[i], lipgloss.Width(cell))
 		}
 	}
 	measure(p.Head)
-	for i, choice := range p.Choices {
-		m.keys[i] = strings.ToLower(strconv.Itoa(choice.Number) + " " + choice.Search)
+	for _, choice := range p.Choices {
 		measure(choice.Cells)
 	}
 	m.setFilter("")
 	return m
 }
 
-// setFilter shows the rows that have text in them. One whose number or first
-// cell is exactly that comes first, so that a number and Enter are enough.
+// setFilter shows the rows that a text may mean. One whose number or name is
+// exactly that comes first, so that a number and Enter are enough.
 func (m *picker) setFilter(text string) {
 	m.filter, m.cursor, m.top = text, 0, 0
 	m.shown = m.shown[:0]
 	want := strings.ToLower(strings.TrimSpace(text))
 	first := -1
-	for i, key := range m.keys {
-		if !strings.Contains(key, want) {
+	for i, choice := range m.Choices {
+		if !choice.has(want) {
 			continue
 		}
-		if first < 0 && want != "" && m.exact(i, want) {
+		if first < 0 && (strconv.Itoa(choice.Number) == want || strings.EqualFold(choice.Name, want)) {
 			first = len(m.shown)
 		}
 		m.shown = append(m.shown, i)
@@ -148,11 +190,16 @@ func (m *picker) setFilter(text string) {
 	}
 }
 
-func (m *picker) exact(i int, text string) bool {
-	if strconv.Itoa(m.Choices[i].Number) == text {
+// keyPart is how much of a key must be typed for it to be looked at: less is in
+// too many of them. Policy.
+const keyPart = 4
+
+// has says whether a row may be meant by a text in lower case.
+func (c Choice) has(text string) bool {
+	if strings.HasPrefix(strconv.Itoa(c.Number), text) || strings.Contains(strings.ToLower(c.Name), text) {
 		return true
 	}
-	return slices.ContainsFunc(m.Choices[i].Cells, func(cell string) bool { return strings.EqualFold(cell, text) })
+	return len(text) >= keyPart && strings.Contains(strings.ToLower(c.Key), text)
 }
 
 // Init implements tea.Model.
@@ -178,7 +225,12 @@ func (m *picker) key(msg tea.KeyPressMsg) tea.Cmd {
 		return tea.Quit
 	case "enter":
 		if len(m.shown) > 0 {
-			m.chosen, m.done = m.shown[m.cursor], true
+			m.chosen = &Picked{Row: m.shown[m.cursor]}
+		} else if text := strings.TrimSpace(m.filter); m.takes(text) {
+			m.chosen = &Picked{Row: -1, Text: text}
+		}
+		if m.chosen != nil {
+			m.done = true
 			return tea.Quit
 		}
 	case "up", "ctrl+p", "shift+tab":
@@ -213,8 +265,10 @@ func (m *picker) move(by int) {
 	m.top = max(m.top, m.cursor-m.height+1)
 }
 
-func (m *picker) row(i int) string {
-	return m.line(m.Choices[i].Cells)
+// takes says whether a text that names no row is an answer.
+func (m *picker) takes(text string) bool {
+	_, ok := m.other(text)
+	return ok
 }
 
 func (m *picker) line(cells []string) string {
@@ -243,17 +297,16 @@ func (m *picker) View() tea.View {
 	b.WriteString(boldStyle.Render(m.Title) + "  " + m.filter + "\n")
 	b.WriteString(headStyle.Render("  "+m.line(m.Head)) + "\n")
 	for at := m.top; at < min(len(m.shown), m.top+m.height); at++ {
-		i := m.shown[at]
-		line := m.row(i)
+		line := m.line(m.Choices[m.shown[at]].Cells)
 		if at == m.cursor {
-			b.WriteString(markStyle.Render("> " + line))
+			b.WriteString(markStyle.Render("> "+line) + "\n")
 		} else {
-			b.WriteString("  " + line)
+			b.WriteString("  " + line + "\n")
 		}
-		b.WriteString(faintStyle.Render(mark(m.Choices[i])) + "\n")
 	}
 	if len(m.shown) == 0 {
-		b.WriteString("  nothing has that in it\n")
+		hint, _ := m.other(strings.TrimSpace(m.filter))
+		b.WriteString("  " + cmp.Or(Clean(hint), "nothing has that in it") + "\n")
 	}
 	b.WriteString(faintStyle.Render(fmt.Sprintf("  %s of %s · type to filter, arrows, Enter · Esc leaves",
 		Thousands(int64(len(m.shown))), Thousands(int64(len(m.Choices))))))

@@ -183,13 +183,17 @@ func (h *Host) listen() error {
 		return fmt.Errorf("write %s: %w", hostFile, err)
 	}
 	if h.config.LongLived {
-		h.port.open(h.portNumber())
+		_ = h.port.open(h.portNumber()) // its status tells why there is none
 	}
 	return nil
 }
 
-// portNumber is the port to open: the one remembered, else the network's.
+// portNumber is the port to open: the one asked for, the one remembered, else the
+// network's.
 func (h *Host) portNumber() int {
+	if p := h.config.RPCPort; p != nil {
+		return *p
+	}
 	if p := h.settings.get().RPCPort; p != nil {
 		return *p
 	}

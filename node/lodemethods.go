@@ -88,13 +88,16 @@ func (h *Host) status(ctx context.Context) (rpc.Status, error) {
 		RPCURL: url, RPCNote: note, CookieFile: h.port.cookieFile(), Socket: h.info.Endpoint.Socket,
 		HostPID: h.info.PID, HostCommand: h.info.Command, Started: h.started.Unix(), Guests: guests,
 		Height: tip.Height, BestBlock: tip.Hash.String(), TipTime: tip.Time(),
-		MempoolTxs: h.pool.Info(h.now()).Count, DefaultWallet: settings.DefaultWallet,
-		Mining: h.mining.status(), Settings: settings,
+		MempoolTxs: h.pool.Info(h.now()).Count,
+		Mining:     h.mining.status(), Settings: settings,
 		Demo: h.params.Demo, Reward: rpc.Amount(h.params.SubsidyAt(tip.Height + 1)),
 		CoinsIssued: rpc.Amount(h.params.TotalSubsidy(tip.Height)), Maturity: h.params.Maturity,
 	}
 	if s.Socket == "" {
 		s.Socket = h.info.Endpoint.Address
+	}
+	if w, err := h.wallets.defaultWallet(); err == nil {
+		s.DefaultWallet = w.Name()
 	}
 	if next, ok := h.params.NextHalving(tip.Height); ok {
 		s.NextHalving = next
@@ -113,7 +116,7 @@ func (h *Host) pollEvents(ctx context.Context, r rpc.EventsRequest) (rpc.Events,
 	return h.events.poll(ctx, r)
 }
 
-// changeSettings answers lode_settings.
+// changeSettings answers lode_settings. What is refused changes nothing.
 func (h *Host) changeSettings(c rpc.Settings) (rpc.Settings, error) {
 	if c.DefaultWallet != "" {
 		name, err := h.wallets.check(c.DefaultWallet)
@@ -127,12 +130,17 @@ func (h *Host) changeSettings(c rpc.Settings) (rpc.Settings, error) {
 			return rpc.Settings{}, err
 		}
 	}
-	values, err := h.settings.change(c)
-	if err != nil {
+	if err := h.settings.check(c); err != nil {
 		return rpc.Settings{}, err
 	}
 	if c.RPCPort != nil && h.config.LongLived {
-		h.port.open(*c.RPCPort)
+		if err := h.port.open(*c.RPCPort); err != nil {
+			return rpc.Settings{}, rpc.CodeInvalidParameter.New(err.Error())
+		}
+	}
+	values, err := h.settings.change(c)
+	if err != nil {
+		return rpc.Settings{}, err
 	}
 	h.mining.settingsChanged()
 	h.backups.settingsChanged()

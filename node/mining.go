@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -50,8 +51,6 @@ type mining struct {
 
 	mu     sync.Mutex // guards the rest
 	worker *miner.Worker
-	to     string // who is paid
-	note   string // why nothing is mined, or empty
 }
 
 func newMining(h *Host) *mining { return &mining{host: h, wake: make(chan struct{}, 1)} }
@@ -64,12 +63,17 @@ func (m *mining) settingsChanged() {
 	}
 }
 
-// status is what lode_status shows.
+// status is what lode_status shows: how it is now, which the worker may not have
+// noticed yet.
 func (m *mining) status() rpc.Mining {
-	s := m.host.settings.get()
+	s, o := m.host.settings.get(), m.orders()
+	status := rpc.Mining{Mode: s.MiningMode, Interval: s.Interval, Note: o.note}
+	var err error
+	if _, status.To, err = m.payee(context.Background(), o); err != nil {
+		status.Note = err.Error()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	status := rpc.Mining{Mode: s.MiningMode, Interval: s.Interval, To: m.to, Note: m.note}
 	if m.worker != nil {
 		if at, ok := m.worker.NextTick(); ok {
 			status.NextBlock = at.Unix()
@@ -98,7 +102,7 @@ func (m *mining) orders() orders {
 		return orders{policy: miner.Never, note: err.Error()}
 	}
 	if o.policy != miner.Never && !m.host.mayMine() {
-		return orders{policy: miner.Never, note: "no process that mines is running"}
+		return orders{policy: miner.Never, note: "not by itself: no lode up is running"}
 	}
 	return o
 }
@@ -109,17 +113,17 @@ const ordersCheck = time.Second
 
 // Run mines until ctx ends, and then returns nil.
 func (m *mining) Run(ctx context.Context) error {
-	defer m.show(nil, "", "")
+	defer m.show(nil)
 	for ctx.Err() == nil {
 		o := m.orders()
-		script, label, err := m.payee(ctx, o)
+		script, _, err := m.payee(ctx, o)
 		if err != nil {
-			m.show(nil, "", err.Error())
+			m.show(nil)
 			m.pause(ctx)
 			continue
 		}
 		w := m.newWorker(o, script)
-		m.show(w, label, o.note)
+		m.show(w)
 		m.work(ctx, w, o)
 	}
 	return nil
@@ -130,7 +134,8 @@ func (m *mining) payee(ctx context.Context, o orders) ([]byte, string, error) {
 	if o.policy == miner.Never {
 		return nil, "", nil
 	}
-	return m.host.payeeScript(ctx, o.to)
+	script, name, err := m.host.payeeScript(ctx, o.to)
+	return script, cmp.Or(name, o.to), err
 }
 
 // work runs a worker until ctx ends or the orders change.
@@ -156,11 +161,11 @@ func (m *mining) pause(ctx context.Context) {
 	}
 }
 
-// show sets what status tells.
-func (m *mining) show(w *miner.Worker, to, note string) {
+// show says whose ticks status tells.
+func (m *mining) show(w *miner.Worker) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.worker, m.to, m.note = w, to, note
+	m.worker = w
 }
 
 func (m *mining) newWorker(o orders, script []byte) *miner.Worker {

@@ -36,6 +36,9 @@ type Config struct {
 	Mine bool
 	// Settings that are not empty are set, in the directory and at the host.
 	Settings rpc.Settings
+	// RPCPort is the port to begin with when this process is the host at once,
+	// instead of the one that is remembered. It is not remembered.
+	RPCPort *int
 
 	// Waiting is called when Open or a change of hosts takes long, with the
 	// reason ("waiting for pid 812, lode up (stopped)"), about once a second.
@@ -120,6 +123,7 @@ func Open(ctx context.Context, c Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.config.RPCPort = nil // whoever hosts later does so as the settings say then
 	n.setLink(l)
 	if l.host == nil && !isEmpty(c.Settings) {
 		if _, err := n.client.Settings(ctx, c.Settings); err != nil {

@@ -47,31 +47,32 @@ func (p *port) cookieFile() string {
 }
 
 // open opens the port, or moves it when another is asked for than before. That
-// it is taken is no failure of the host: guests work all the same.
-func (p *port) open(number int) {
+// it is taken is no failure of the host: guests work all the same. A port that is
+// open stays so when another cannot be opened.
+func (p *port) open(number int) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.listener != nil && p.asked == number {
-		return
+		return nil
 	}
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(number)))
 	if err != nil {
-		p.note = fmt.Sprintf("port %d cannot be opened: %v", number, err)
+		why := fmt.Errorf("port %d cannot be opened: %w", number, err)
 		if platform.AddressInUse(err) {
-			p.note = fmt.Sprintf("port %d is taken by another program; --rpc-port 0 takes any free one", number)
+			why = fmt.Errorf("port %d is taken by another program; --rpc-port 0 takes any free one", number)
 		}
-		if p.listener != nil {
-			p.note += "; " + p.url + " stays open"
+		if p.listener == nil {
+			p.note = why.Error()
 		}
-		p.host.log.Warn("no RPC port", "reason", p.note)
-		return
+		p.host.log.Warn("no RPC port", "reason", why)
+		return why
 	}
 	if p.cookie == nil {
 		p.cookie, err = rpc.WriteCookie(filepath.Join(p.host.dir, cookieName), p.host.rand)
 		if err != nil {
 			p.note = err.Error()
 			l.Close()
-			return
+			return err
 		}
 	}
 	if p.listener != nil {
@@ -85,6 +86,7 @@ func (p *port) open(number int) {
 		}
 	})
 	p.host.log.Info("RPC port open", "url", p.url)
+	return nil
 }
 
 // close removes the cookie and waits for the listener; the server has been shut

@@ -77,6 +77,11 @@ func (s *settings) get() rpc.Settings {
 	return s.values
 }
 
+// check says whether change would take c.
+func (s *settings) check(c rpc.Settings) error {
+	return checkSettings(merge(s.get(), c))
+}
+
 // change sets the values that are not empty in c, checks and writes all. The
 // file is on disk when it returns.
 func (s *settings) change(c rpc.Settings) (rpc.Settings, error) {

@@ -477,18 +477,18 @@ func (w *wallets) walletKeys(ctx context.Context, r rpc.WalletRequest) (rpc.Wall
 	return k, w.addKeys(&k, ring, true)
 }
 
-// importKey makes the wallet of one private key.
-func (w *wallets) importKey(ctx context.Context, r rpc.ImportKey) (rpc.Wallet, error) {
+// importKey makes the wallet of one private key, unless it is here already.
+func (w *wallets) importKey(ctx context.Context, r rpc.ImportKey) (rpc.ImportedKey, error) {
 	t, err := typeOf(r.Type)
 	if err != nil {
-		return rpc.Wallet{}, err
+		return rpc.ImportedKey{}, err
 	}
 	if err := w.checkNewName(r.Name); err != nil {
-		return rpc.Wallet{}, err
+		return rpc.ImportedKey{}, err
 	}
 	key, err := w.parseKey(strings.TrimSpace(r.Key))
 	if err != nil {
-		return rpc.Wallet{}, err
+		return rpc.ImportedKey{}, err
 	}
 	defer key.Zero()
 	secret := &vault.Secret{Key: key.Serialize()}
@@ -496,19 +496,24 @@ func (w *wallets) importKey(ctx context.Context, r rpc.ImportKey) (rpc.Wallet, e
 	n := w.keyWallet(key, t, sourceKey, "", secret)
 	n.Header.Name = r.Name
 	if file := w.knownKeys().find(n.Header); file != nil {
-		return rpc.Wallet{}, alreadyHere(file)
+		return w.imported(ctx, file, true)
 	}
 	if w.vault.Locked() {
-		return rpc.Wallet{}, errLocked
+		return rpc.ImportedKey{}, errLocked
 	}
 	files, already, err := w.create(ctx, []vault.New{n})
 	if err != nil {
-		return rpc.Wallet{}, err
+		return rpc.ImportedKey{}, err
 	}
 	if len(already) > 0 {
-		return rpc.Wallet{}, alreadyHere(already[0])
+		return w.imported(ctx, already[0], true)
 	}
-	return w.show(ctx, files[0])
+	return w.imported(ctx, files[0], false)
+}
+
+func (w *wallets) imported(ctx context.Context, file *vault.Wallet, already bool) (rpc.ImportedKey, error) {
+	row, err := w.show(ctx, file)
+	return rpc.ImportedKey{Wallet: row, Already: already}, err
 }
 
 // parseKey reads a private key in hex or WIF. Its errors never show it.

@@ -64,7 +64,7 @@ func (h *Host) registerWallet(s *rpc.Server) {
 			Example: `'{"mnemonic":"…"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.RestoreWords) (any, error) { return w.restore(ctx, r) }, h),
 		}, {
-			Name: "lode_importkey", Summary: "Makes a wallet of one private key and finds its coins.",
+			Name: "lode_importkey", Summary: "Makes a wallet of one private key and finds its coins, or says that it is here already.",
 			Params:  []rpc.Param{{Name: "key", Type: rpc.String, Help: "64 hex digits or WIF"}, name, kind},
 			Example: `'{"key":"…"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.ImportKey) (any, error) { return w.importKey(ctx, r) }, h),

@@ -123,8 +123,8 @@ func (c *Client) RestoreWords(ctx context.Context, r RestoreWords) (Restored, er
 }
 
 // ImportKey calls lode_importkey.
-func (c *Client) ImportKey(ctx context.Context, r ImportKey) (Wallet, error) {
-	return ask[Wallet](ctx, c, "lode_importkey", r)
+func (c *Client) ImportKey(ctx context.Context, r ImportKey) (ImportedKey, error) {
+	return ask[ImportedKey](ctx, c, "lode_importkey", r)
 }
 
 // RenameWallet calls lode_renamewallet.

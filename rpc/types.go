@@ -32,7 +32,7 @@ type Status struct {
 	TipTime       int64    `json:"tip_time"`       // Unix seconds
 	MempoolTxs    int      `json:"mempool_txs"`    //
 	Wallets       int      `json:"wallets"`        //
-	DefaultWallet string   `json:"default_wallet"` // name, or empty
+	DefaultWallet string   `json:"default_wallet"` // name of the one that is used when none is named, or empty
 	Encrypted     bool     `json:"encrypted"`      // wallets are under a passphrase
 	Locked        bool     `json:"locked"`         // and it has not been given yet
 	Mining        Mining   `json:"mining"`         //
@@ -133,6 +133,13 @@ type ImportKey struct {
 	Type string `json:"type,omitempty"`
 }
 
+// ImportedKey is the reply of lode_importkey: the key's wallet, and whether it
+// was here before.
+type ImportedKey struct {
+	Wallet
+	Already bool `json:"already"`
+}
+
 // SendRequest asks for a payment: lode_preparesend only computes it, lode_send
 // makes it. The same Key twice is one payment.
 type SendRequest struct {
@@ -145,7 +152,7 @@ type SendRequest struct {
 
 // SendPlan is the reply of lode_preparesend and lode_send.
 type SendPlan struct {
-	From      string  `json:"from"`
+	From      string  `json:"from"` // as asked for
 	FromName  string  `json:"from_name"`
 	To        string  `json:"to"` // address
 	ToName    string  `json:"to_name,omitempty"`

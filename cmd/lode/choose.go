@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
 
+	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/console"
 	"github.com/lode-chain/lode/rpc"
 )
@@ -19,9 +21,7 @@ const namedChoices = 5
 // chooseWallet returns the wallet that the person means. With given it is that
 // one; a wallet that is alone needs no choice; on a terminal a list opens; else
 // the error names the choices and the flag.
-//
-// The list marks the wallet of the name in sender.
-func (p *program) chooseWallet(ctx context.Context, c *openChain, title, flag, given, sender string) (rpc.Wallet, error) {
+func (p *program) chooseWallet(ctx context.Context, c *openChain, title, flag, given string) (rpc.Wallet, error) {
 	if given != "" {
 		return c.FindWallet(ctx, given)
 	}
@@ -29,20 +29,58 @@ func (p *program) chooseWallet(ctx context.Context, c *openChain, title, flag, g
 	if err != nil {
 		return rpc.Wallet{}, err
 	}
+	if len(wallets) == 1 {
+		return wallets[0], nil
+	}
+	w, _, err := p.pickWallet(ctx, wallets, flag, walletPick(title, wallets, ""))
+	return w, err
+}
+
+// choosePayee returns the address to be paid: that of a wallet from a list,
+// which marks the sender, or one that the person types.
+func (p *program) choosePayee(ctx context.Context, c *openChain, sender string) (string, error) {
+	wallets, err := c.ListWallets(ctx)
+	if err != nil {
+		return "", err
+	}
+	pick := walletPick("To", wallets, sender)
+	pick.Other = func(text string) (hint string, ok bool) {
+		_, err := address.Decode(text, c.params)
+		switch {
+		case err == nil:
+			return "Enter pays this address", true
+		case len(text) >= shortestAddress:
+			return capital(oneLine(err)), false
+		}
+		return "", false
+	}
+	w, typed, err := p.pickWallet(ctx, wallets, "--to (or an address)", pick)
+	return cmp.Or(typed, w.Address), err
+}
+
+// shortestAddress is how many characters a typed text must have for the person
+// to be told what is wrong with it as an address. Policy.
+const shortestAddress = 20
+
+// pickWallet opens a list. The text is what was typed instead of a wallet.
+func (p *program) pickWallet(ctx context.Context, wallets []rpc.Wallet, flag string, pick console.Pick) (w rpc.Wallet, text string, err error) {
 	switch {
 	case len(wallets) == 0:
-		return rpc.Wallet{}, errNoWallet
-	case len(wallets) == 1 && sender == "":
-		return wallets[0], nil
+		return w, "", errNoWallet
 	case !p.canAsk():
-		return rpc.Wallet{}, missingChoice(wallets, flag)
+		return w, "", missingChoice(wallets, flag)
 	}
-	i, err := p.screen.Pick(ctx, walletPick(title, wallets, sender))
+	picked, err := p.screen.Pick(ctx, pick)
 	if err != nil {
-		return rpc.Wallet{}, err
+		return w, "", err
 	}
-	p.screen.Notef("%s %s\n", title, console.Clean(wallets[i].Name))
-	return wallets[i], nil
+	if picked.Row < 0 {
+		p.screen.Notef("%s %s\n", pick.Title, console.Clean(picked.Text))
+		return w, picked.Text, nil
+	}
+	w = wallets[picked.Row]
+	p.screen.Notef("%s %s\n", pick.Title, console.Clean(w.Name))
+	return w, "", nil
 }
 
 // missingChoice is the error of a choice that nobody can be asked for.
@@ -58,7 +96,12 @@ func missingChoice(wallets []rpc.Wallet, flag string) error {
 	return usagef("which wallet? say it with %s: %s", flag, console.List(names))
 }
 
-// walletPick is the list to choose a wallet from.
+// pickAddress is how many characters of an address the list shows, so that a
+// row fits into 80 columns. Policy.
+const pickAddress = 14
+
+// walletPick is the list to choose a wallet from. It marks the wallet of the
+// name in sender.
 func walletPick(title string, wallets []rpc.Wallet, sender string) console.Pick {
 	pick := console.Pick{
 		Title:   title,
@@ -67,18 +110,16 @@ func walletPick(title string, wallets []rpc.Wallet, sender string) console.Pick 
 		Choices: make([]console.Choice, len(wallets)),
 	}
 	for i, w := range wallets {
-		mark := ""
+		name := console.Clean(w.Name)
 		if w.Name == sender {
-			mark = "sender"
+			name += " (sender)"
 		}
 		pick.Choices[i] = console.Choice{
-			Number: w.Number,
+			Number: w.Number, Name: w.Name, Key: w.Address,
 			Cells: []string{
-				strconv.Itoa(w.Number), console.Clean(w.Name), w.Spendable.String(),
-				w.Immature.String(), w.Pending.String(), console.Short(w.Address, 20),
+				strconv.Itoa(w.Number), name, w.Spendable.String(),
+				w.Immature.String(), w.Pending.String(), console.Short(w.Address, pickAddress),
 			},
-			Search: w.Name + " " + w.Address,
-			Mark:   mark,
 		}
 	}
 	return pick

@@ -27,8 +27,8 @@ func exitCode(ctx context.Context, err error) int {
 	var usage usageError
 	switch why, ok := interruption(ctx, err); {
 	case ok:
-		if why.signal == syscall.SIGTERM && (err == nil || errors.Is(err, errEnded)) {
-			return exitOK // a service manager asked, and all ended well
+		if errors.Is(err, errEnded) || err == nil && why.signal == syscall.SIGTERM {
+			return exitOK // that is how a command that stays ends; or a service manager asked, and all went well
 		}
 		return exitInterrupted
 	case err == nil, errors.Is(err, errEnded):

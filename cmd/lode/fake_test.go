@@ -143,6 +143,29 @@ func TestSendLeftOrDeclinedSendsNothing(t *testing.T) {
 	}
 }
 
+// TestSendAsksForAnAddress: the list takes one of nobody here, and says what is
+// wrong with one. Paying oneself is said.
+func TestSendAsksForAnAddress(t *testing.T) {
+	const outside = "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk"
+	var prepared rpc.SendRequest
+	p, out, notes := fakeProgram(t, "1\nbc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu\n"+outside+"\n1\nno\n", methods{
+		"lode_wallets": answer(threeWallets),
+		"lode_preparesend": func(params json.RawMessage) (any, *rpc.Error) {
+			return rpc.SendPlan{FromName: "Bob", ToName: "Bob"}, unmarshal(t, params, &prepared)
+		},
+	})
+	p.run(context.Background(), []string{"send"})
+	if prepared.To != outside {
+		t.Errorf("asked for %+v\n%s", prepared, notes)
+	}
+	if !strings.Contains(notes.String(), "mainnet") {
+		t.Errorf("it was not said what is wrong:\n%s", notes)
+	}
+	if !strings.Contains(out.String(), "pays itself") {
+		t.Errorf("not said:\n%s", out)
+	}
+}
+
 func TestChoiceWithoutATerminalNamesChoicesAndFlag(t *testing.T) {
 	many := slices.Repeat(threeWallets, 100)
 	p, _, notes := fakeProgram(t, "", methods{"lode_wallets": answer(many)})

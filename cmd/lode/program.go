@@ -41,7 +41,7 @@ const (
 
 // run executes a command line, prints what went wrong as one line and returns
 // the exit code: 0, 1 for an error, 2 for wrong usage, 130 when it was left with
-// Esc or Ctrl-C.
+// Esc or Ctrl-C, unless that is how it ends.
 func (p *program) run(ctx context.Context, args []string) int {
 	err := p.execute(ctx, args)
 	code := exitCode(ctx, err)

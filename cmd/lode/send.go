@@ -107,17 +107,15 @@ func (p *program) runSend(ctx context.Context, f send) error {
 
 // fillSend completes a payment with what the person is asked for.
 func (p *program) fillSend(ctx context.Context, c *openChain, f send) (rpc.SendRequest, error) {
-	from, err := p.chooseWallet(ctx, c, "From", "--from", f.from, "")
+	from, err := p.chooseWallet(ctx, c, "From", "--from", f.from)
 	if err != nil {
 		return rpc.SendRequest{}, err
 	}
 	to := f.to
 	if to == "" {
-		w, err := p.chooseWallet(ctx, c, "To", "--to (or an address)", "", from.Name)
-		if err != nil {
+		if to, err = p.choosePayee(ctx, c, from.Name); err != nil {
 			return rpc.SendRequest{}, err
 		}
-		to = w.Address
 	}
 	amount, err := p.askAmount(ctx, f.amount, from)
 	if err != nil {
@@ -165,6 +163,10 @@ func (p *program) showPlan(plan rpc.SendPlan) {
 	if plan.ToName != "" {
 		to = console.Clean(plan.ToName) + "  " + plan.To
 	}
+	note := ""
+	if plan.ToName != "" && plan.ToName == plan.FromName {
+		note = "the wallet pays itself: only the fee leaves it"
+	}
 	change := plan.Change.String()
 	if plan.Change == 0 {
 		change = "none"
@@ -177,6 +179,7 @@ func (p *program) showPlan(plan rpc.SendPlan) {
 			strconv.FormatFloat(plan.FeeRate, 'f', -1, 64), plan.VSize, console.Count(plan.Inputs, "input"))},
 		[2]string{"Change", change},
 		[2]string{"Remains", plan.Remaining.String() + " spendable"},
+		[2]string{"Note", note},
 	)
 }
 
@@ -219,10 +222,8 @@ func (p *program) nextBlock(s rpc.Status) string {
 		}
 		return fmt.Sprintf("The next block comes in %s.", console.Duration(wait))
 	}
-	for _, guest := range append(s.Guests, rpc.Guest{PID: s.HostPID, Command: s.HostCommand}) {
-		if strings.HasPrefix(guest.Command, "lode miner") {
-			return fmt.Sprintf("It waits for the next block of pid %d, %s.", guest.PID, guest.Command)
-		}
+	if miners := minersOf(s); len(miners) > 0 {
+		return fmt.Sprintf("It waits for the next block of pid %d, %s.", miners[0].PID, miners[0].Command)
 	}
 	return "It waits for a block: lode mine makes one now."
 }

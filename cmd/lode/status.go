@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -85,8 +86,30 @@ func (p *program) showStatus(s rpc.Status) {
 	)
 }
 
-// miningLine says in one line how the host mines.
+// miningLine says in one line how the host mines, and which miners do.
 func (p *program) miningLine(s rpc.Status) string {
+	var miners []string
+	for _, m := range minersOf(s) {
+		miners = append(miners, fmt.Sprintf("pid %d, %s", m.PID, m.Command))
+	}
+	switch line := p.hostMining(s); {
+	case len(miners) == 0:
+		return line
+	case s.Mining.Note != "" || s.Mining.Mode == "never":
+		return "by " + strings.Join(miners, "; ")
+	default:
+		return line + "; and by " + strings.Join(miners, "; ")
+	}
+}
+
+// minersOf returns the processes that mine by themselves.
+func minersOf(s rpc.Status) []rpc.Guest {
+	return slices.DeleteFunc(append(slices.Clone(s.Guests), rpc.Guest{PID: s.HostPID, Command: s.HostCommand}),
+		func(g rpc.Guest) bool { return !strings.HasPrefix(g.Command, "lode miner") })
+}
+
+// hostMining says how the host itself mines.
+func (p *program) hostMining(s rpc.Status) string {
 	if s.Mining.Note != "" {
 		return s.Mining.Note
 	}
@@ -99,7 +122,7 @@ func (p *program) miningLine(s rpc.Status) string {
 	case "on-tx":
 		line = "as soon as a transaction waits"
 	case "never":
-		return "not by itself; lode mine or lode miner"
+		return "not by itself; lode mine or lode miner does"
 	default:
 		return s.Mining.Mode
 	}
@@ -140,7 +163,7 @@ func (p *program) stopCommand() *cobra.Command {
 				if err := c.Stop(ctx, true); err != nil {
 					return err
 				}
-				p.screen.Printf("Stopped at height %d: pid %d, %s.\n", s.Height, role.PID, role.Command)
+				p.screen.Printf("Stopped at height %s: pid %d, %s.\n", console.Thousands(int64(s.Height)), role.PID, role.Command)
 				for _, g := range s.Guests {
 					p.screen.Printf("Stopped too: pid %d, %s.\n", g.PID, g.Command)
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,10 +94,9 @@ chain already, the flags are applied there, and this one shows what happens.`,
 	return c
 }
 
-// settings are what the flags change, but for --to: the wallet that it names may
-// only be made by this command.
+// settings are what the flags change.
 func (f up) settings() (rpc.Settings, error) {
-	var s rpc.Settings
+	s := rpc.Settings{MiningTo: f.to}
 	if f.given("interval") {
 		if f.interval <= 0 {
 			return s, usagef("--interval %s: a time such as 30s or 2m", f.interval)
@@ -159,25 +159,19 @@ func (p *program) runUp(ctx context.Context, f up) (err error) {
 	if err != nil {
 		return err
 	}
+	if f.readyFile, err = prepareReadyFile(f.readyFile); err != nil {
+		return err
+	}
 	where, cleanUp, err := p.upPlace(f)
 	if err != nil {
 		return err
 	}
 	defer cleanUp()
-	if f.readyFile != "" {
-		if f.readyFile, err = absolute(f.readyFile); err != nil {
-			return err
-		}
-		// One left by a run that was killed would say "ready" too early.
-		if err := os.Remove(f.readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
-	}
-	c, err := p.openAt(ctx, where, node.Config{Command: "up", LongLived: true, Mine: true, Settings: settings})
+	c, err := p.openAt(ctx, where, node.Config{Command: "up", LongLived: true, Mine: true, RPCPort: settings.RPCPort})
 	if err != nil {
 		return err
 	}
-	session := &upSession{program: p, flags: f, chain: c, words: words}
+	session := &upSession{program: p, flags: f, settings: settings, chain: c, words: words}
 	err = session.run(ctx)
 	if f.readyFile != "" {
 		os.Remove(f.readyFile)
@@ -192,6 +186,42 @@ func (p *program) runUp(ctx context.Context, f up) (err error) {
 		p.screen.Printf("%s\n", farewell)
 	}
 	return err
+}
+
+// prepareReadyFile returns the absolute path of the ready file, after making sure
+// that it can be written. One left by a run that was killed goes: it would say
+// "ready" too early.
+func prepareReadyFile(file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	abs, err := absolute(file)
+	if err != nil {
+		return "", err
+	}
+	fail := func(err error) (string, error) {
+		if path, ok := errors.AsType[*fs.PathError](err); ok {
+			err = path.Err
+		}
+		return "", fmt.Errorf("--ready-file %s cannot be written: %w", file, err)
+	}
+	if info, err := os.Lstat(abs); err == nil && info.IsDir() {
+		return fail(errors.New("it is a folder"))
+	}
+	if _, err := os.Stat(filepath.Dir(abs)); errors.Is(err, fs.ErrNotExist) {
+		return fail(fmt.Errorf("there is no folder %s", filepath.Dir(abs)))
+	}
+	probe, err := os.CreateTemp(filepath.Dir(abs), ".lode-ready-")
+	if err != nil {
+		return fail(err)
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+		return fail(err)
+	}
+	if err := os.Remove(abs); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fail(err)
+	}
+	return abs, nil
 }
 
 // upPlace returns where up works, and what to do with it in the end.

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/console"
 	"github.com/lode-chain/lode/internal/platform"
 	"github.com/lode-chain/lode/keys"
@@ -25,9 +26,10 @@ import (
 // guards the output: events and changes of role come from two goroutines.
 type upSession struct {
 	*program
-	flags up
-	chain *openChain
-	words string // of the demonstration's wallets
+	flags    up
+	settings rpc.Settings // that the flags change
+	chain    *openChain
+	words    string // of the demonstration's wallets
 
 	stopped bool // somebody stopped the chain for all
 
@@ -61,6 +63,9 @@ func (u *upSession) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := u.checkPort(status); err != nil {
+		return err
+	}
 	if status.Locked {
 		if err := u.unlock(ctx, u.chain, u.flags.passphraseFile); err != nil && !errors.Is(err, errNoPassphrase) {
 			return err
@@ -69,11 +74,6 @@ func (u *upSession) run(ctx context.Context) error {
 	funding, err := u.fund(ctx, status)
 	if err != nil {
 		return err
-	}
-	if u.flags.to != "" {
-		if _, err := u.chain.Settings(ctx, rpc.Settings{MiningTo: u.flags.to}); err != nil {
-			return err
-		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	ready := make(chan struct{})
@@ -99,28 +99,79 @@ func (u *upSession) run(ctx context.Context) error {
 	return err
 }
 
-// fund makes the demonstration's wallets and funds them, where that is due. It
-// returns one line that says what it did, or why it did nothing.
+// checkPort fails where somebody counts on a port that cannot be opened. Else
+// the banner tells of it.
+func (u *upSession) checkPort(s rpc.Status) error {
+	if (u.flags.given("rpc-port") || u.flags.readyFile != "") && s.RPCURL == "" && s.RPCNote != "" {
+		return errors.New(s.RPCNote)
+	}
+	return nil
+}
+
+// apply sets what the flags change. All of it is remembered, or nothing.
+func (u *upSession) apply(ctx context.Context) error {
+	if u.settings == (rpc.Settings{}) {
+		return nil
+	}
+	_, err := u.chain.Settings(ctx, u.settings)
+	return err
+}
+
+// checkPayee refuses a --to that will be neither an address nor one of the
+// wallets that this command is about to make.
+func (u *upSession) checkPayee() error {
+	to := strings.ToLower(u.settings.MiningTo)
+	if to == "" {
+		return nil
+	}
+	_, wrong := address.Decode(u.settings.MiningTo, u.chain.params)
+	if wrong == nil {
+		return nil
+	}
+	if n, err := strconv.Atoi(strings.TrimPrefix(to, "wallet")); err == nil && n >= 1 && n <= u.flags.wallets {
+		return nil
+	}
+	if len(to) >= shortestAddress {
+		return fmt.Errorf("--to: %w", wrong)
+	}
+	return fmt.Errorf("--to %s: no wallet is called so; this makes Wallet1 to Wallet%d", u.settings.MiningTo, u.flags.wallets)
+}
+
+// fund applies the flags, makes the demonstration's wallets and funds them, where
+// that is due. It returns one line that says what it did, or why it did nothing.
 func (u *upSession) fund(ctx context.Context, s rpc.Status) (string, error) {
 	asked := u.flags.given("wallets") || u.flags.mnemonicFile != "" || u.flags.randomMnemonic
 	ignored := ""
 	if asked && (!s.Demo || s.Height > 0 || s.Wallets > 0) {
 		ignored = "; --wallets and its words are for an empty regtest, lode wallet new makes more"
 	}
+	making := s.Demo && s.Height == 0 && s.Wallets == 0 && u.flags.wallets > 0
+	check := u.apply
+	if making {
+		check = func(context.Context) error { return u.checkPayee() }
+	}
+	if err := check(ctx); err != nil {
+		return "", err
+	}
 	switch {
+	case !s.Demo && s.Height == 0:
+		return fmt.Sprintf("Not funded: %s is a network of its own. Its first coins come from lode mine, lode miner or lode up --empty-blocks%s.", s.Network, ignored), nil
 	case !s.Demo:
 		return fmt.Sprintf("Not funded: %s is a network of its own, its coins come from mining%s.", s.Network, ignored), nil
 	case s.Height > 0:
-		return fmt.Sprintf("Not funded again: the chain is at height %d; only an empty one is%s.", s.Height, ignored), nil
-	case s.Wallets == 0 && u.flags.wallets == 0:
+		return fmt.Sprintf("Not funded again: the chain is at height %s; only an empty one is%s.", console.Thousands(int64(s.Height)), ignored), nil
+	case s.Wallets == 0 && !making:
 		return "Not funded: there are no wallets to fund (--wallets 0).", nil
 	}
-	if s.Wallets == 0 {
+	if making {
 		_, err := u.chain.NewWallets(ctx, rpc.NewWallets{Count: u.flags.wallets, Mnemonic: u.words})
 		if err != nil {
 			return "", fmt.Errorf("making the wallets: %w", err)
 		}
 		s.Wallets = u.flags.wallets
+		if err := u.apply(ctx); err != nil {
+			return "", err
+		}
 	}
 	if err := u.chain.Fund(ctx); err != nil {
 		return "", fmt.Errorf("funding the wallets: %w", err)

@@ -184,7 +184,7 @@ func (p *program) walletShowCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			return p.with(ctx, "wallet show", func(c *openChain) error {
-				w, err := p.chooseWallet(ctx, c, "Show", "lode wallet show WALLET", first(args), "")
+				w, err := p.chooseWallet(ctx, c, "Show", "lode wallet show WALLET", first(args))
 				if err != nil {
 					return err
 				}
@@ -309,7 +309,7 @@ func (p *program) runImport(ctx context.Context, f importKey, file string) error
 		return err
 	}
 	return p.with(ctx, "wallet import", func(c *openChain) error {
-		var w rpc.Wallet
+		var w rpc.ImportedKey
 		err := p.unlocking(ctx, c, f.passphraseFile, func() (err error) {
 			w, err = c.ImportKey(ctx, rpc.ImportKey{Key: key, Name: f.name, Type: f.kind})
 			return err
@@ -319,6 +319,10 @@ func (p *program) runImport(ctx context.Context, f importKey, file string) error
 		}
 		if p.json {
 			return p.printJSON(w)
+		}
+		if w.Already {
+			p.screen.Printf("%s: already here as %s.\n", w.Address, console.Clean(w.Name))
+			return nil
 		}
 		p.screen.Printf("Imported %s: %s\n", console.Clean(w.Name), w.Address)
 		return nil
