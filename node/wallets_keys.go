@@ -48,16 +48,20 @@ func walletError(err error) error {
 	return err
 }
 
-// keyFor returns the key that opens secrets: of a passphrase, else the one held
-// while the wallets are unlocked (nil). done forgets it.
+// errNoPassphrase says that a passphrase was given for nothing.
+var errNoPassphrase = rpc.CodeWrongEncState.New(vault.ErrNotEncrypted.Error())
+
+// keyFor returns the key that opens secrets for one request: of its passphrase,
+// which must be right even while the wallets are unlocked, else the one held
+// while they are (nil). done forgets it.
 func (w *wallets) keyFor(passphrase string) (key *vault.Key, done func(), err error) {
 	switch {
-	case !w.vault.Encrypted():
-		return nil, func() {}, nil
 	case passphrase == "" && w.vault.Locked():
 		return nil, nil, errLocked
 	case passphrase == "":
 		return nil, func() {}, nil
+	case !w.vault.Encrypted():
+		return nil, nil, errNoPassphrase
 	}
 	key, err = w.vault.Unseal([]byte(passphrase))
 	return key, key.Wipe, walletError(err)
@@ -370,14 +374,14 @@ func alreadyHere(file *vault.Wallet) error {
 
 // create stores wallets that may have been paid already, but for those whose
 // keys have come in meanwhile.
-func (w *wallets) create(ctx context.Context, news []vault.New) (made, already []*vault.Wallet, err error) {
-	if made, already, err = w.createUnknown(news); err != nil || len(made) == 0 {
+func (w *wallets) create(ctx context.Context, news []vault.New, key *vault.Key) (made, already []*vault.Wallet, err error) {
+	if made, already, err = w.createUnknown(news, key); err != nil || len(made) == 0 {
 		return nil, already, err
 	}
 	return made, already, w.made(ctx, made, true)
 }
 
-func (w *wallets) createUnknown(news []vault.New) (made, already []*vault.Wallet, err error) {
+func (w *wallets) createUnknown(news []vault.New, key *vault.Key) (made, already []*vault.Wallet, err error) {
 	w.making.Lock()
 	defer w.making.Unlock()
 	known := w.knownKeys()
@@ -389,7 +393,7 @@ func (w *wallets) createUnknown(news []vault.New) (made, already []*vault.Wallet
 			unknown = append(unknown, n)
 		}
 	}
-	made, err = w.vault.Create(unknown, nil)
+	made, err = w.vault.Create(unknown, key)
 	return made, already, walletError(err)
 }
 
@@ -448,11 +452,18 @@ func (w *wallets) addKeys(k *rpc.WalletKeys, r *ring, private bool) error {
 	return nil
 }
 
+// errShowLocked asks for the passphrase before secrets are shown: that somebody
+// has unlocked the wallets for payments does not mean everybody may read them.
+var errShowLocked = rpc.CodeUnlockNeeded.New("words and private keys are shown only for the passphrase (--passphrase-file), even while the wallets are unlocked")
+
 // walletKeys returns the words and the first key of a wallet.
 func (w *wallets) walletKeys(ctx context.Context, r rpc.WalletRequest) (rpc.WalletKeys, error) {
 	file, err := w.find(r.Wallet)
 	if err != nil {
 		return rpc.WalletKeys{}, err
+	}
+	if file.Encrypted() && r.Passphrase == "" {
+		return rpc.WalletKeys{}, errShowLocked
 	}
 	key, done, err := w.keyFor(r.Passphrase)
 	if err != nil {
@@ -498,10 +509,12 @@ func (w *wallets) importKey(ctx context.Context, r rpc.ImportKey) (rpc.ImportedK
 	if file := w.knownKeys().find(n.Header); file != nil {
 		return w.imported(ctx, file, true)
 	}
-	if w.vault.Locked() {
-		return rpc.ImportedKey{}, errLocked
+	opener, done, err := w.keyFor(r.Passphrase)
+	if err != nil {
+		return rpc.ImportedKey{}, err
 	}
-	files, already, err := w.create(ctx, []vault.New{n})
+	defer done()
+	files, already, err := w.create(ctx, []vault.New{n}, opener)
 	if err != nil {
 		return rpc.ImportedKey{}, err
 	}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"slices"
 
 	"github.com/lode-chain/lode/rpc"
 )
@@ -11,7 +12,7 @@ import (
 func (h *Host) registerWallet(s *rpc.Server) {
 	h.registerCoreWallet(s)
 	one := rpc.Param{Name: "wallet", Type: rpc.String, Optional: true, Help: "Name, number or address; the default wallet when left out"}
-	passphrase := rpc.Param{Name: "passphrase", Type: rpc.String, Optional: true, Help: "Of the wallets, when they are locked"}
+	passphrase := rpc.Param{Name: "passphrase", Type: rpc.String, Optional: true, Help: "Of the wallets, when they are locked; it holds for this call only"}
 	name := rpc.Param{Name: "name", Type: rpc.String, Optional: true, Help: "What to call it"}
 	kind := rpc.Param{Name: "type", Type: rpc.String, Optional: true, Help: "bech32, bech32m, p2sh-segwit or legacy"}
 	payment := []rpc.Param{
@@ -48,7 +49,7 @@ func (h *Host) registerWallet(s *rpc.Server) {
 			Example: `'{"count":3}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.NewWallets) (any, error) { return w.newWallets(ctx, r) }, h),
 		}, {
-			Name: "lode_walletkeys", Summary: "Returns a wallet's words and the private key of its first address.",
+			Name: "lode_walletkeys", Summary: "Returns a wallet's words and the private key of its first address. Where the wallets are under a passphrase it must be given.",
 			Params: []rpc.Param{one, passphrase}, Example: `'{"wallet":"Wallet1"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.WalletRequest) (any, error) { return w.walletKeys(ctx, r) }, h),
 		}, {
@@ -60,12 +61,13 @@ func (h *Host) registerWallet(s *rpc.Server) {
 				name,
 				{Name: "path", Type: rpc.String, Optional: true, Help: "Take the one key at this path instead, e.g. m"},
 				kind,
+				passphrase,
 			},
 			Example: `'{"mnemonic":"…"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.RestoreWords) (any, error) { return w.restore(ctx, r) }, h),
 		}, {
 			Name: "lode_importkey", Summary: "Makes a wallet of one private key and finds its coins, or says that it is here already.",
-			Params:  []rpc.Param{{Name: "key", Type: rpc.String, Help: "64 hex digits or WIF"}, name, kind},
+			Params:  []rpc.Param{{Name: "key", Type: rpc.String, Help: "64 hex digits or WIF"}, name, kind, passphrase},
 			Example: `'{"key":"…"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.ImportKey) (any, error) { return w.importKey(ctx, r) }, h),
 		}, {
@@ -78,7 +80,7 @@ func (h *Host) registerWallet(s *rpc.Server) {
 			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.prepareSend(ctx, r) }, h),
 		}, {
-			Name: "lode_send", Summary: "Makes a payment.", Params: payment,
+			Name: "lode_send", Summary: "Makes a payment.", Params: append(slices.Clone(payment), passphrase),
 			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.send(ctx, r) }, h),
 		}, {
@@ -86,6 +88,9 @@ func (h *Host) registerWallet(s *rpc.Server) {
 			Params:  []rpc.Param{{Name: "passphrase", Type: rpc.String, Help: "Of the wallets"}},
 			Example: `'{"passphrase":"…"}'`,
 			Handler: own(func(_ context.Context, w *wallets, r rpc.Passphrase) (any, error) {
+				if !w.vault.Encrypted() {
+					return nil, errNoPassphrase
+				}
 				return nil, w.unlock(r.Passphrase, 0)
 			}, h),
 		}, {

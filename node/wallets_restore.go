@@ -230,9 +230,11 @@ func (w *wallets) restore(ctx context.Context, r rpc.RestoreWords) (rpc.Restored
 	if err := w.checkNewName(r.Name); err != nil {
 		return rpc.Restored{}, err
 	}
-	if w.vault.Locked() {
-		return rpc.Restored{}, errLocked
+	key, done, err := w.keyFor(r.Passphrase)
+	if err != nil {
+		return rpc.Restored{}, err
 	}
+	defer done()
 	seed := keys.Seed(normal, r.BIP39Passphrase)
 	defer clear(seed)
 	secret := func() *vault.Secret {
@@ -260,7 +262,7 @@ func (w *wallets) restore(ctx context.Context, r rpc.RestoreWords) (rpc.Restored
 			found[i].Stem = r.Name
 		}
 	}
-	made, meanwhile, err := w.create(ctx, found)
+	made, meanwhile, err := w.create(ctx, found, key)
 	if err != nil {
 		return rpc.Restored{}, err
 	}

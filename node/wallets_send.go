@@ -37,6 +37,7 @@ type payment struct {
 	amount   consensus.Amount
 	rate     wallet.FeeRate
 	subtract bool
+	opener   *vault.Key // of the request's passphrase; nil: the one held
 
 	draft       *wallet.Draft
 	changeChain uint32
@@ -175,6 +176,14 @@ func (w *wallets) send(ctx context.Context, r rpc.SendRequest) (rpc.SendPlan, er
 	if err != nil {
 		return rpc.SendPlan{}, err
 	}
+	if r.Passphrase != "" {
+		key, done, err := w.keyFor(r.Passphrase)
+		if err != nil {
+			return rpc.SendPlan{}, err
+		}
+		defer done()
+		p.opener = key
+	}
 	defer w.lockWallet(p.file.Number())()
 	if r.Key != "" {
 		if plan, known, err := w.repeat(ctx, p, r.Key); known || err != nil {
@@ -196,7 +205,7 @@ func (w *wallets) pay(ctx context.Context, p *payment, key string) (rpc.SendPlan
 	if err := w.plan(ctx, p); err != nil {
 		return rpc.SendPlan{}, planError(err)
 	}
-	ring, err := w.ring(p.file, nil)
+	ring, err := w.ring(p.file, p.opener)
 	if err != nil {
 		return rpc.SendPlan{}, err
 	}

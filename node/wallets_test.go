@@ -551,6 +551,7 @@ type zeros struct{}
 func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func TestPassphrase(t *testing.T) {
+	const otherWords = "legal winner thank year wave sausage worth useful legal winner thank yellow"
 	p := newPurse(t, "")
 	ctx := t.Context()
 	refused(t, p.Unlock(ctx, "x"), rpc.CodeWrongEncState)
@@ -584,6 +585,22 @@ func TestPassphrase(t *testing.T) {
 	_, err = p.NewWallets(ctx, rpc.NewWallets{Passphrase: "wrong"})
 	refused(t, err, rpc.CodePassphrase)
 	p.make(rpc.NewWallets{Passphrase: "open sesame"})
+	// A passphrase is for its request only.
+	if s := must[rpc.Status](t)(p.Status(ctx)); !s.Locked {
+		t.Error("one request has unlocked the wallets for all")
+	}
+	if _, err := p.RestoreWords(ctx, rpc.RestoreWords{Mnemonic: otherWords, Passphrase: "open sesame"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.ImportKey(ctx, rpc.ImportKey{Key: strings.Repeat("07", 32), Passphrase: "open sesame"}); err != nil {
+		t.Error(err)
+	}
+	if sent, err := p.Send(ctx, rpc.SendRequest{From: "1", To: "2", Amount: coin, Key: "k", Passphrase: "open sesame"}); err != nil || sent.TxID == "" {
+		t.Error(err)
+	}
+	if s := must[rpc.Status](t)(p.Status(ctx)); !s.Locked {
+		t.Error("one request has unlocked the wallets for all")
+	}
 	if shown, err := p.WalletKeys(ctx, rpc.WalletRequest{Wallet: "1", Passphrase: "open sesame"}); err != nil || shown.Mnemonic != made[0].Mnemonic {
 		t.Error(err)
 	}
@@ -603,6 +620,32 @@ func TestPassphrase(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.pay("1", "Bob", coin)
+	// Unlocked, a wrong passphrase is wrong still, and secrets are shown only for it.
+	for what, call := range map[string]func(passphrase string) error{
+		"new": func(pass string) error { _, err := p.NewWallets(ctx, rpc.NewWallets{Passphrase: pass}); return err },
+		"restore": func(pass string) error {
+			_, err := p.RestoreWords(ctx, rpc.RestoreWords{Mnemonic: otherWords, Passphrase: pass})
+			return err
+		},
+		"import": func(pass string) error {
+			_, err := p.ImportKey(ctx, rpc.ImportKey{Key: strings.Repeat("08", 32), Passphrase: pass})
+			return err
+		},
+		"send": func(pass string) error {
+			_, err := p.Send(ctx, rpc.SendRequest{From: "1", To: "2", Amount: coin, Passphrase: pass})
+			return err
+		},
+		"keys": func(pass string) error {
+			_, err := p.WalletKeys(ctx, rpc.WalletRequest{Wallet: "1", Passphrase: pass})
+			return err
+		},
+	} {
+		if err := call("wrong"); !errors.Is(err, rpc.CodePassphrase.New("")) {
+			t.Errorf("%s with a wrong passphrase: %v", what, err)
+		}
+	}
+	_, err = p.WalletKeys(ctx, rpc.WalletRequest{Wallet: "1"})
+	refused(t, err, rpc.CodeUnlockNeeded)
 	p.core(nil, "walletlock")
 	_, err = p.Send(ctx, rpc.SendRequest{From: "1", To: "2", Amount: coin})
 	refused(t, err, rpc.CodeUnlockNeeded)

@@ -97,7 +97,7 @@ type NewWallets struct {
 	Words       int    `json:"words,omitempty"`      // 12 or 24
 	Type        string `json:"type,omitempty"`       //
 	Mnemonic    string `json:"mnemonic,omitempty"`   // shared by all; accounts 0, 1, 2…; else each has its own
-	Passphrase  string `json:"passphrase,omitempty"` // the network's, when wallets are encrypted and locked
+	Passphrase  string `json:"passphrase,omitempty"` // of the wallets, when they are locked; for this call only
 	ShowPrivate bool   `json:"show_private,omitempty"`
 }
 
@@ -116,8 +116,9 @@ type RestoreWords struct {
 	Mnemonic        string `json:"mnemonic"`
 	BIP39Passphrase string `json:"bip39_passphrase,omitempty"`
 	Name            string `json:"name,omitempty"`
-	Path            string `json:"path,omitempty"` // one key at this path instead of a search, e.g. "m"
-	Type            string `json:"type,omitempty"` // goes with Path; or restricts the search
+	Path            string `json:"path,omitempty"`       // one key at this path instead of a search, e.g. "m"
+	Type            string `json:"type,omitempty"`       // goes with Path; or restricts the search
+	Passphrase      string `json:"passphrase,omitempty"` // as in NewWallets
 }
 
 // Restored is the reply of lode_restorewords.
@@ -128,9 +129,10 @@ type Restored struct {
 
 // ImportKey asks for a wallet of one private key: lode_importkey.
 type ImportKey struct {
-	Key  string `json:"key"` // WIF or 64 hex digits
-	Name string `json:"name,omitempty"`
-	Type string `json:"type,omitempty"`
+	Key        string `json:"key"` // WIF or 64 hex digits
+	Name       string `json:"name,omitempty"`
+	Type       string `json:"type,omitempty"`
+	Passphrase string `json:"passphrase,omitempty"` // as in NewWallets
 }
 
 // ImportedKey is the reply of lode_importkey: the key's wallet, and whether it
@@ -143,11 +145,12 @@ type ImportedKey struct {
 // SendRequest asks for a payment: lode_preparesend only computes it, lode_send
 // makes it. The same Key twice is one payment.
 type SendRequest struct {
-	From    string  `json:"from"` // wallet: name, number or address
-	To      string  `json:"to"`   // address, or a wallet's name or number
-	Amount  Amount  `json:"amount"`
-	FeeRate float64 `json:"fee_rate,omitempty"` // sat/vB; 0 is the default
-	Key     string  `json:"key,omitempty"`      // idempotency key, chosen by the caller
+	From       string  `json:"from"` // wallet: name, number or address
+	To         string  `json:"to"`   // address, or a wallet's name or number
+	Amount     Amount  `json:"amount"`
+	FeeRate    float64 `json:"fee_rate,omitempty"`   // sat/vB; 0 is the default
+	Key        string  `json:"key,omitempty"`        // idempotency key, chosen by the caller
+	Passphrase string  `json:"passphrase,omitempty"` // as in NewWallets; lode_send only
 }
 
 // SendPlan is the reply of lode_preparesend and lode_send.

@@ -132,46 +132,30 @@ func (p *program) readPassphrase(file string) (string, error) {
 	return line, nil
 }
 
-// unlocking calls f; when the wallets are locked it takes the passphrase from
-// the file or asks for it, unlocks, and calls f again.
-func (p *program) unlocking(ctx context.Context, c *openChain, file string, f func() error) error {
-	err := f()
-	if !errors.Is(err, rpc.CodeUnlockNeeded.New("")) {
-		return err
-	}
-	if unlockErr := p.unlock(ctx, c, file); unlockErr != nil {
-		if errors.Is(unlockErr, errNoPassphrase) {
-			return err
-		}
-		return unlockErr
-	}
-	return f()
-}
-
-// errNoPassphrase reports that no file was named and nobody can be asked.
-var errNoPassphrase = errors.New("the wallets are locked")
-
 // passphraseTries is how often a person may mistype. Policy.
 const passphraseTries = 3
 
-// unlock gives the wallets' passphrase, from the file or from the person.
-func (p *program) unlock(ctx context.Context, c *openChain, file string) error {
+// unlocking calls f with the passphrase in the file. Without a file it calls f
+// with none, and where that is not enough with the one that a person types. What
+// is given is for this one request.
+func (p *program) unlocking(ctx context.Context, file string, f func(passphrase string) error) error {
 	if file != "" {
 		passphrase, err := p.readPassphrase(file)
 		if err != nil {
 			return err
 		}
-		return c.Unlock(ctx, passphrase)
+		return f(passphrase)
 	}
-	if !p.canAsk() {
-		return errNoPassphrase
+	err := f("")
+	if !errors.Is(err, rpc.CodeUnlockNeeded.New("")) || !p.canAsk() {
+		return err
 	}
 	for try := 1; ; try++ {
 		passphrase, err := p.screen.Secret(ctx, "Passphrase of the wallets: ")
 		if err != nil {
 			return err
 		}
-		err = c.Unlock(ctx, passphrase)
+		err = f(passphrase)
 		if !errors.Is(err, rpc.CodePassphrase.New("")) || try == passphraseTries {
 			return err
 		}

@@ -94,7 +94,8 @@ func (p *program) runSend(ctx context.Context, f send) error {
 		// is not, and the person is told which.
 		committed := context.WithoutCancel(ctx)
 		var sent rpc.SendPlan
-		err = p.unlocking(committed, c, f.passphraseFile, func() (err error) {
+		err = p.unlocking(committed, f.passphraseFile, func(passphrase string) (err error) {
+			request.Passphrase = passphrase
 			sent, err = c.Send(committed, request)
 			return err
 		})

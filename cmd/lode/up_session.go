@@ -66,10 +66,8 @@ func (u *upSession) run(ctx context.Context) error {
 	if err := u.checkPort(status); err != nil {
 		return err
 	}
-	if status.Locked {
-		if err := u.unlock(ctx, u.chain, u.flags.passphraseFile); err != nil && !errors.Is(err, errNoPassphrase) {
-			return err
-		}
+	if err := u.unlock(ctx, status.Locked); err != nil {
+		return err
 	}
 	funding, err := u.fund(ctx, status)
 	if err != nil {
@@ -95,6 +93,25 @@ func (u *upSession) run(ctx context.Context) error {
 	u.stopped = errors.Is(err, errStopping) || errors.Is(err, node.ErrStopped)
 	if u.stopped || err == nil {
 		return errEnded
+	}
+	return err
+}
+
+// unlock opens the wallets for as long as the host runs. Where nobody can be
+// asked they stay locked.
+func (u *upSession) unlock(ctx context.Context, locked bool) error {
+	stays := rpc.CodeUnlockNeeded.New("the wallets stay locked")
+	err := u.unlocking(ctx, u.flags.passphraseFile, func(passphrase string) error {
+		switch {
+		case passphrase != "":
+			return u.chain.Unlock(ctx, passphrase)
+		case locked:
+			return stays
+		}
+		return nil
+	})
+	if errors.Is(err, stays) {
+		return nil
 	}
 	return err
 }

@@ -85,10 +85,10 @@ func (p *program) runWalletNew(ctx context.Context, f newWallets) error {
 	}
 	return p.with(ctx, "wallet new", func(c *openChain) error {
 		var made []rpc.WalletKeys
-		err := p.unlocking(ctx, c, f.passphraseFile, func() (err error) {
+		err := p.unlocking(ctx, f.passphraseFile, func(passphrase string) (err error) {
 			made, err = c.NewWallets(ctx, rpc.NewWallets{
 				Count: f.count, Name: f.name, Words: f.words, Type: f.kind,
-				ShowPrivate: f.showPrivate || f.export != "",
+				ShowPrivate: f.showPrivate || f.export != "", Passphrase: passphrase,
 			})
 			return err
 		})
@@ -190,8 +190,8 @@ func (p *program) walletShowCommand() *cobra.Command {
 				}
 				keys := rpc.WalletKeys{Wallet: w}
 				if words || private {
-					err := p.unlocking(ctx, c, passphraseFile, func() (err error) {
-						keys, err = c.WalletKeys(ctx, rpc.WalletRequest{Wallet: strconv.Itoa(w.Number)})
+					err := p.unlocking(ctx, passphraseFile, func(passphrase string) (err error) {
+						keys, err = c.WalletKeys(ctx, rpc.WalletRequest{Wallet: strconv.Itoa(w.Number), Passphrase: passphrase})
 						return err
 					})
 					if err != nil {
@@ -310,8 +310,8 @@ func (p *program) runImport(ctx context.Context, f importKey, file string) error
 	}
 	return p.with(ctx, "wallet import", func(c *openChain) error {
 		var w rpc.ImportedKey
-		err := p.unlocking(ctx, c, f.passphraseFile, func() (err error) {
-			w, err = c.ImportKey(ctx, rpc.ImportKey{Key: key, Name: f.name, Type: f.kind})
+		err := p.unlocking(ctx, f.passphraseFile, func(passphrase string) (err error) {
+			w, err = c.ImportKey(ctx, rpc.ImportKey{Key: key, Name: f.name, Type: f.kind, Passphrase: passphrase})
 			return err
 		})
 		if err != nil {

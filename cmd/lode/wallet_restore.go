@@ -96,10 +96,10 @@ func (p *program) runRestore(ctx context.Context, f restore) error {
 			return errPublishedWords
 		}
 		var restored rpc.Restored
-		err := p.unlocking(ctx, c, f.passphraseFile, func() (err error) {
+		err := p.unlocking(ctx, f.passphraseFile, func(passphrase string) (err error) {
 			restored, err = c.RestoreWords(ctx, rpc.RestoreWords{
 				Mnemonic: mnemonic, BIP39Passphrase: bip39Passphrase,
-				Name: f.name, Path: f.path, Type: f.kind,
+				Name: f.name, Path: f.path, Type: f.kind, Passphrase: passphrase,
 			})
 			return err
 		})
