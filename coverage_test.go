@@ -1,6 +1,7 @@
 package lode_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
@@ -8,8 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"go/ast"
 )
 
 // TestCoverageNamesTests checks that docs/coverage.md names tests that exist, and

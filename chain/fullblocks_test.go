@@ -202,6 +202,9 @@ func (f *fullBlocks) expectCoinWithout(item fullblocktests.BlockDisconnectExpect
 // TestFullBlocks plays all of btcd's fullblocktests but the reorganisation over
 // 1,088 blocks of a megabyte, which TestFullBlocksLarge adds.
 func TestFullBlocks(t *testing.T) {
+	if testing.Short() || raceDetector {
+		t.Skip("arithmetic of many signatures; TestCoresChainInOneGroup runs the same code side by side")
+	}
 	now := time.Now()
 	tests, err := fullblocktests.Generate(false)
 	if err != nil {
