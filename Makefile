@@ -6,10 +6,10 @@ FUZZTIME  ?= 30s
 BENCHCOUNT ?= 1
 export CGO_ENABLED ?= 0
 
-.PHONY: help run build test check format vet staticcheck race cross bench fuzz clean
+.PHONY: help run build test test-long check format vet staticcheck race cross bench fuzz clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: ## start the demonstration chain: lode up
 	$(GO) run ./cmd/lode up
@@ -19,6 +19,9 @@ build: ## build bin/lode
 
 test: ## run every test
 	$(GO) test ./...
+
+test-long: ## run the tests that take minutes, too
+	$(GO) test -tags long -timeout 20m ./chain ./consensus
 
 check: format vet staticcheck cross race ## format, vet, staticcheck, other platforms, tests with the race detector
 

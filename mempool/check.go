@@ -359,7 +359,7 @@ func (p *Pool) checkScripts(e *Entry, coins []*consensus.Coin) error {
 	}
 	consensusFlags := consensus.ScriptFlags(p.config.Params, p.tip.Height+1)
 	checks := consensus.TxChecks(e.Tx, coins, consensus.StandardFlags)
-	if _, err := p.config.Exec.Run(len(checks), func(i int) error { return checks[i].Run() }); err != nil {
+	if err := consensus.RunChecks(p.config.Exec, checks); err != nil {
 		if refusal, ok := errors.AsType[*consensus.Error](err); ok && refusal.Kind == consensus.ScriptNonMandatory {
 			refusal.Sort = consensus.NotYet // policy
 		}

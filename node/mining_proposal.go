@@ -90,7 +90,7 @@ func (h *Host) testBlock(b *wire.MsgBlock, tip *chain.Entry) error {
 	if consensus.SortOf(refused) == consensus.Local && refused != nil {
 		return refused
 	}
-	if _, err := h.exec.Run(len(update.Checks), func(i int) error { return update.Checks[i].Run() }); err != nil {
+	if err := consensus.RunChecks(h.exec, update.Checks); err != nil {
 		return err
 	}
 	return refused
