@@ -103,6 +103,7 @@ func (h *Host) status(ctx context.Context) (rpc.Status, error) {
 		s.NextHalving = next
 	}
 	s.Wallets, s.Encrypted, s.Locked = h.wallets.summary()
+	s.Damaged = h.wallets.damaged()
 	s.BackupDir, s.BackupError = h.backups.status()
 	return s, nil
 }

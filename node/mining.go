@@ -49,6 +49,8 @@ type mining struct {
 	host *Host
 	wake chan struct{} // the settings have changed
 
+	funding sync.Mutex // held while the demonstration is made and funded
+
 	mu     sync.Mutex // guards the rest
 	worker *miner.Worker
 }

@@ -18,13 +18,37 @@ import (
 // the one that fans the coins out.
 const fundBlocks = 110
 
-// fund mines the demonstration's funds: blocks that pay to the default wallet, and
-// one more whose transactions spread what has matured over all wallets. It is all
-// one group of the chain: either everything is there afterwards, or nothing.
-func (h *Host) fund(ctx context.Context) error {
+// fund makes the demonstration's wallets where there are none and mines its funds:
+// blocks that pay to the default wallet, and one more whose transactions spread
+// what has matured over all wallets. The blocks are one group of the chain: either
+// all of them are there afterwards, or none. Of several callers the first one does
+// it, and the others find it done.
+func (h *Host) fund(ctx context.Context, r rpc.FundRequest) (rpc.Funded, error) {
 	if !h.params.Demo {
-		return rpc.Errorf(rpc.CodeMisc, "network %s has no coins mined in advance; mine some with lode mine", h.params.Name)
+		return rpc.Funded{}, rpc.Errorf(rpc.CodeMisc, "network %s has no coins mined in advance; mine some with lode mine", h.params.Name)
 	}
+	h.mining.funding.Lock()
+	defer h.mining.funding.Unlock()
+	done := rpc.Funded{Wallets: h.wallets.vault.Len(), Height: h.chain.Tip().Height}
+	if done.Height > 0 {
+		return done, nil
+	}
+	if done.Wallets == 0 && r.Wallets > 0 && len(h.wallets.damaged()) == 0 {
+		made, err := h.wallets.newWallets(ctx, rpc.NewWallets{Count: r.Wallets, Mnemonic: r.Mnemonic})
+		if err != nil {
+			return done, err
+		}
+		done.Wallets = len(made)
+	}
+	if err := h.mineDemo(ctx); err != nil {
+		return done, err
+	}
+	done.Funded, done.Height = true, h.chain.Tip().Height
+	return done, nil
+}
+
+// mineDemo mines the demonstration's blocks.
+func (h *Host) mineDemo(ctx context.Context) error {
 	script, _, err := h.payeeScript(ctx, "")
 	if err != nil {
 		return err

@@ -86,8 +86,18 @@ func (h *Host) registerMining(s *rpc.Server) {
 	})
 	s.Register(rpc.Method{
 		Name: "lode_fund", Section: rpc.SectionLode, Own: true,
-		Summary: "Mines the demonstration's funds for the wallets that are there. Only on regtest, only at height 0.",
-		Handler: func(ctx context.Context, _ *rpc.Request) (any, error) { return nil, h.fund(ctx) },
+		Summary: "Mines the demonstration's funds for the wallets that are there, or makes some first. Only on regtest; above height 0 it does nothing.",
+		Params: []rpc.Param{
+			{Name: "wallets", Type: rpc.Number, Optional: true, Help: "how many to make when there is none. Default 0"},
+			{Name: "mnemonic", Type: rpc.String, Optional: true, Help: "the words that these share"},
+		},
+		Handler: func(ctx context.Context, r *rpc.Request) (any, error) {
+			var request rpc.FundRequest
+			if err := r.Object(&request); err != nil {
+				return nil, err
+			}
+			return h.fund(ctx, request)
+		},
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -467,7 +468,7 @@ func TestFundOnlyWhereItMay(t *testing.T) {
 	p := fastRegtest()
 	p.Demo = false
 	h := newMiningHost(t, p)
-	if err := h.fund(t.Context()); err == nil || !strings.Contains(err.Error(), "no coins mined in advance") {
+	if _, err := h.fund(t.Context(), rpc.FundRequest{}); err == nil || !strings.Contains(err.Error(), "no coins mined in advance") {
 		t.Errorf("fund: %v", err)
 	}
 }
@@ -503,8 +504,32 @@ func TestFunds(t *testing.T) {
 	if err != nil || len(txs) != 11 || tip.Height != 111 || tip.TxCount() != 12 {
 		t.Errorf("fund: %v; %d coins, height %d, %d transactions in the last block", err, len(txs), tip.Height, tip.TxCount())
 	}
-	if err := h.fund(t.Context()); err == nil {
-		t.Error("funded twice")
+	if again, err := h.fund(t.Context(), rpc.FundRequest{Wallets: 5, Mnemonic: keys.PublishedWords}); err != nil || again.Funded || again.Height != h.chain.Tip().Height {
+		t.Errorf("funded twice: %+v, %v", again, err)
+	}
+}
+
+// TestFundTogether has several callers begin the demonstration at once: one does
+// it, the others find it done.
+func TestFundTogether(t *testing.T) {
+	h := newMiningHost(t, network.Regtest())
+	var replies [3]rpc.Funded
+	var wg sync.WaitGroup
+	for i := range replies {
+		wg.Go(func() { h.call(&replies[i], "lode_fund", rpc.FundRequest{Wallets: 3, Mnemonic: keys.PublishedWords}) })
+	}
+	wg.Wait()
+	did := 0
+	for _, r := range replies {
+		if r.Funded {
+			did++
+		}
+		if r.Wallets != 3 || r.Height != 111 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if did != 1 || h.wallets.vault.Len() != 3 {
+		t.Errorf("%d calls made it, %d wallets", did, h.wallets.vault.Len())
 	}
 }
 
@@ -534,7 +559,6 @@ func TestFundWallets(t *testing.T) {
 		if len(list) != n || sum > 550e8 || sum < 549.99e8 {
 			t.Errorf("%d wallets: %d share %s", n, len(list), sum)
 		}
-		h.fails(rpc.CodeMisc, "the chain is at height 111", "lode_fund", rpc.Empty{})
 		var mined rpc.Mined
 		h.call(&mined, "lode_mine", rpc.MineRequest{Blocks: 2, To: list[n-1].Name})
 		if mined.Height != 113 || len(mined.Hashes) != 2 || mined.Reward != 100e8 || mined.To != list[n-1].Name || mined.Address != list[n-1].Address {

@@ -95,7 +95,7 @@ func allDigits(s string) (int, bool) {
 func (w *wallets) unknown(what, wanted string) error {
 	all := w.vault.Wallets()
 	if len(all) == 0 {
-		return rpc.CodeWalletNotFound.New(what + "; there is no wallet here" + w.damage() + ": make one with lode wallet new")
+		return rpc.CodeWalletNotFound.New(what + "; there is no wallet here" + w.advice())
 	}
 	folded := strings.ToLower(wanted)
 	slices.SortStableFunc(all, func(a, b *vault.Wallet) int {
@@ -109,7 +109,7 @@ func (w *wallets) unknown(what, wanted string) error {
 	if len(all) > maxChoices {
 		more = fmt.Sprintf(" and %d more", len(all)-maxChoices)
 	}
-	return rpc.CodeWalletNotFound.New(fmt.Sprintf("%s; there are %s%s%s; make one with lode wallet new", what, strings.Join(names, ", "), more, w.damage()))
+	return rpc.CodeWalletNotFound.New(fmt.Sprintf("%s; there are %s%s%s", what, strings.Join(names, ", "), more, w.advice()))
 }
 
 // likeness is how many characters two names have in common at the front.
@@ -121,13 +121,23 @@ func likeness(name, folded string) int {
 	return n
 }
 
-// damage tells of wallets that are there but cannot be read.
-func (w *wallets) damage() string {
-	problems := w.vault.Problems()
-	if len(problems) == 0 {
-		return ""
+// advice says how to get a wallet that is not there. One that is there and cannot
+// be read comes back from a copy of its file or from its words.
+func (w *wallets) advice() string {
+	damaged := w.damaged()
+	if len(damaged) == 0 {
+		return "; make one with lode wallet new"
 	}
-	return fmt.Sprintf(" (%d could not be read: %v)", len(problems), problems[0])
+	return fmt.Sprintf("; %d could not be read (%s): put back a copy of the file, or bring the wallet back from its words with lode wallet restore", len(damaged), damaged[0])
+}
+
+// damaged tells of the wallets' files that cannot be read: which, and why.
+func (w *wallets) damaged() []string {
+	texts := []string{}
+	for _, problem := range w.vault.Problems() {
+		texts = append(texts, problem.Error())
+	}
+	return texts
 }
 
 func (w *wallets) defaultWallet() (*vault.Wallet, error) {
@@ -140,7 +150,7 @@ func (w *wallets) defaultWallet() (*vault.Wallet, error) {
 	if all := w.vault.Wallets(); len(all) > 0 {
 		return all[0], nil
 	}
-	return nil, rpc.CodeWalletNotFound.New("no wallet here" + w.damage() + ": make one with lode wallet new")
+	return nil, rpc.CodeWalletNotFound.New("no wallet here" + w.advice())
 }
 
 // check says whether a wallet of this name, number or address is there and

@@ -16,9 +16,6 @@ import (
 	"github.com/lode-chain/lode/wallet"
 )
 
-// maxNewWallets is how many wallets one call makes (policy).
-const maxNewWallets = 20_000
-
 const (
 	sourceWords = "words"
 	sourceKey   = "key"
@@ -174,8 +171,8 @@ func (w *wallets) newWallets(ctx context.Context, r rpc.NewWallets) ([]rpc.Walle
 	if r.Count == 0 {
 		r.Count = 1
 	}
-	if r.Count < 1 || r.Count > maxNewWallets {
-		return nil, rpc.Errorf(rpc.CodeInvalidParameter, "%d wallets is not within 1 to %d", r.Count, maxNewWallets)
+	if r.Count < 1 || r.Count > rpc.MaxNewWallets {
+		return nil, rpc.Errorf(rpc.CodeInvalidParameter, "%d wallets is not within 1 to %d", r.Count, rpc.MaxNewWallets)
 	}
 	t, err := typeOf(r.Type)
 	if err != nil {

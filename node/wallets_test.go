@@ -123,7 +123,7 @@ const coin = rpc.Amount(consensus.SatsPerCoin)
 func demo(t testing.TB, wallets int) *purse {
 	p := newPurse(t, "")
 	p.make(rpc.NewWallets{Count: wallets, Mnemonic: keys.PublishedWords})
-	if err := p.Fund(t.Context()); err != nil {
+	if _, err := p.Fund(t.Context(), rpc.FundRequest{}); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -153,7 +153,7 @@ func TestDemonstration(t *testing.T) {
 	if list[0].Address != "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk" {
 		t.Errorf("address of account 0: %s", list[0].Address)
 	}
-	if err := p.Fund(t.Context()); err == nil {
+	if again, err := p.Fund(t.Context(), rpc.FundRequest{}); err != nil || again.Funded {
 		t.Error("funded twice")
 	}
 }
@@ -811,7 +811,13 @@ func TestDamagedFile(t *testing.T) {
 		t.Errorf("%+v", list)
 	}
 	_, err := p.FindWallet(t.Context(), "2")
-	refused(t, err, rpc.CodeWalletNotFound, "wallet-2.secrets", "damaged")
+	refused(t, err, rpc.CodeWalletNotFound, "wallet-2.secrets", "damaged", "from its words")
+	if strings.Contains(err.Error(), "lode wallet new") {
+		t.Errorf("a damaged wallet is to be made anew: %v", err)
+	}
+	if s := must[rpc.Status](t)(p.Status(t.Context())); len(s.Damaged) != 1 || !strings.Contains(s.Damaged[0], "wallet-2.secrets") {
+		t.Errorf("status says %q", s.Damaged)
+	}
 	p.pay("1", gone.Address, coin)
 	p.mine(2, gone.Address)
 	if made := p.make(rpc.NewWallets{}); made[0].Number != 4 {
@@ -964,7 +970,7 @@ func BenchmarkNewWallets(b *testing.B) {
 func BenchmarkManyWallets(b *testing.B) {
 	p := newPurse(b, "")
 	p.make(rpc.NewWallets{Count: 10_000, Mnemonic: keys.PublishedWords})
-	if err := p.Fund(context.Background()); err != nil {
+	if _, err := p.Fund(context.Background(), rpc.FundRequest{}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

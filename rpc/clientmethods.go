@@ -158,8 +158,8 @@ func (c *Client) Mine(ctx context.Context, r MineRequest) (Mined, error) {
 }
 
 // Fund calls lode_fund.
-func (c *Client) Fund(ctx context.Context) error {
-	return c.Call(ctx, "lode_fund", nil, Empty{})
+func (c *Client) Fund(ctx context.Context, r FundRequest) (Funded, error) {
+	return ask[Funded](ctx, c, "lode_fund", r)
 }
 
 // StartJob calls one of the methods that reply with a Job: lode_import,

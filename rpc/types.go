@@ -33,6 +33,7 @@ type Status struct {
 	MempoolTxs    int      `json:"mempool_txs"`    //
 	Wallets       int      `json:"wallets"`        //
 	DefaultWallet string   `json:"default_wallet"` // name of the one that is used when none is named, or empty
+	Damaged       []string `json:"damaged"`        // wallets' files that cannot be read: name and reason
 	Encrypted     bool     `json:"encrypted"`      // wallets are under a passphrase
 	Locked        bool     `json:"locked"`         // and it has not been given yet
 	Mining        Mining   `json:"mining"`         //
@@ -90,6 +91,9 @@ type Wallet struct {
 	Birth     int32  `json:"birth"`    // height at which it was made
 }
 
+// MaxNewWallets is how many wallets one call makes. Policy.
+const MaxNewWallets = 20_000
+
 // NewWallets asks for wallets: lode_newwallets.
 type NewWallets struct {
 	Count       int    `json:"count"`
@@ -99,6 +103,20 @@ type NewWallets struct {
 	Mnemonic    string `json:"mnemonic,omitempty"`   // shared by all; accounts 0, 1, 2…; else each has its own
 	Passphrase  string `json:"passphrase,omitempty"` // of the wallets, when they are locked; for this call only
 	ShowPrivate bool   `json:"show_private,omitempty"`
+}
+
+// FundRequest asks for the demonstration's funds: lode_fund. Where there is no
+// wallet, Wallets of them are made first, of the words that all share.
+type FundRequest struct {
+	Wallets  int    `json:"wallets,omitempty"`
+	Mnemonic string `json:"mnemonic,omitempty"`
+}
+
+// Funded is the reply of lode_fund.
+type Funded struct {
+	Funded  bool  `json:"funded"` // by this call; not when the chain had begun already
+	Wallets int   `json:"wallets"`
+	Height  int32 `json:"height"`
 }
 
 // WalletKeys is a wallet with what it takes to restore it. Replies that bear

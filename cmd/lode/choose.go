@@ -18,6 +18,31 @@ var errNoWallet = errors.New("no wallet here: lode wallet new")
 // namedChoices is how many wallets an error names. Policy.
 const namedChoices = 5
 
+// noWallet is errNoWallet, unless wallets are there that cannot be read.
+func noWallet(ctx context.Context, c *openChain) error {
+	_, err := c.FindWallet(ctx, "")
+	s, statusErr := c.Status(ctx)
+	if err != nil && statusErr == nil && len(s.Damaged) > 0 {
+		return err
+	}
+	return errNoWallet
+}
+
+// noteDamaged tells of wallets that cannot be read, before what is shown without
+// them.
+func (p *program) noteDamaged(s rpc.Status) {
+	for i, text := range s.Damaged {
+		if i == namedChoices {
+			p.screen.Notef("lode: … and %s more\n", console.Thousands(int64(len(s.Damaged)-i)))
+			break
+		}
+		p.screen.Notef("lode: a wallet cannot be read: %s\n", console.Clean(text))
+	}
+	if len(s.Damaged) > 0 {
+		p.screen.Notef("lode: put back a copy of the file, or bring the wallet back from its words: lode wallet restore\n")
+	}
+}
+
 // chooseWallet returns the wallet that the person means. With given it is that
 // one; a wallet that is alone needs no choice; on a terminal a list opens; else
 // the error names the choices and the flag.
@@ -29,7 +54,10 @@ func (p *program) chooseWallet(ctx context.Context, c *openChain, title, flag, g
 	if err != nil {
 		return rpc.Wallet{}, err
 	}
-	if len(wallets) == 1 {
+	switch len(wallets) {
+	case 0:
+		return rpc.Wallet{}, noWallet(ctx, c)
+	case 1:
 		return wallets[0], nil
 	}
 	w, _, err := p.pickWallet(ctx, wallets, flag, walletPick(title, wallets, ""))

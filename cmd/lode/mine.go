@@ -51,7 +51,7 @@ func (p *program) runMine(ctx context.Context, blocks int, to string) error {
 				return err
 			}
 			if len(wallets) == 0 {
-				return errNoWallet
+				return noWallet(ctx, c)
 			}
 		}
 		progress := p.screen.Progress("Mining", p.now())

@@ -28,6 +28,7 @@ func (p *program) statusCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				p.noteDamaged(s)
 				if p.json {
 					return p.printJSON(s)
 				}
@@ -63,6 +64,9 @@ func (p *program) showStatus(s rpc.Status) {
 		guests = append(guests, fmt.Sprintf("pid %d, %s", g.PID, g.Command))
 	}
 	wallets := console.Thousands(int64(s.Wallets))
+	if len(s.Damaged) > 0 {
+		wallets += fmt.Sprintf(", %d more cannot be read", len(s.Damaged))
+	}
 	switch {
 	case s.Locked:
 		wallets += ", locked"

@@ -163,6 +163,7 @@ func (u *upSession) fund(ctx context.Context, s rpc.Status) (string, error) {
 		ignored = "; --wallets and its words are for an empty regtest, lode wallet new makes more"
 	}
 	making := s.Demo && s.Height == 0 && s.Wallets == 0 && u.flags.wallets > 0
+	making = making && len(s.Damaged) == 0
 	check := u.apply
 	if making {
 		check = func(context.Context) error { return u.checkPayee() }
@@ -180,24 +181,19 @@ func (u *upSession) fund(ctx context.Context, s rpc.Status) (string, error) {
 	case s.Wallets == 0 && !making:
 		return "Not funded: there are no wallets to fund (--wallets 0).", nil
 	}
+	funded, err := u.chain.Fund(ctx, rpc.FundRequest{Wallets: u.flags.wallets, Mnemonic: u.words})
+	if err != nil {
+		return "", fmt.Errorf("funding the wallets: %w", err)
+	}
 	if making {
-		_, err := u.chain.NewWallets(ctx, rpc.NewWallets{Count: u.flags.wallets, Mnemonic: u.words})
-		if err != nil {
-			return "", fmt.Errorf("making the wallets: %w", err)
-		}
-		s.Wallets = u.flags.wallets
 		if err := u.apply(ctx); err != nil {
 			return "", err
 		}
 	}
-	if err := u.chain.Fund(ctx); err != nil {
-		return "", fmt.Errorf("funding the wallets: %w", err)
+	if !funded.Funded {
+		return fmt.Sprintf("Funded by another process just now, to height %s.", console.Thousands(int64(funded.Height))), nil
 	}
-	after, err := u.chain.Status(ctx)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("Funded %s by mining %s%s.", console.Count(s.Wallets, "wallet"), console.Count(after.Height, "block"), ignored), nil
+	return fmt.Sprintf("Funded %s by mining %s%s.", console.Count(funded.Wallets, "wallet"), console.Count(funded.Height, "block"), ignored), nil
 }
 
 // announce prints the banner and writes the ready file.
@@ -214,6 +210,7 @@ func (u *upSession) announce(ctx context.Context, funding string) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.last = status
+	u.noteDamaged(status)
 	if u.json {
 		line, err := json.Marshal(status)
 		if err != nil {
@@ -277,9 +274,12 @@ func (u *upSession) bannerWords(ctx context.Context, s rpc.Status, wallets []rpc
 func (u *upSession) banner(s rpc.Status, wallets []rpc.Wallet, words [2]string, funding string) {
 	screen := u.screen
 	screen.Printf("%s\n\n", screen.Bold(fmt.Sprintf("lode %s: %s at height %s", s.Version, s.Network, console.Thousands(int64(s.Height)))))
-	if len(wallets) == 0 {
+	switch {
+	case len(wallets) == 0 && len(s.Damaged) > 0:
+		screen.Printf("No wallet here can be read.\n\n")
+	case len(wallets) == 0:
 		screen.Printf("%s\n\n", capital(errNoWallet.Error()))
-	} else {
+	default:
 		u.walletTable(wallets[:min(len(wallets), bannerWallets)], false)
 		if more := len(wallets) - bannerWallets; more > 0 {
 			screen.Printf("… and %s more: lode wallet list\n", console.Thousands(int64(more)))

@@ -47,7 +47,7 @@ nothing else brings them back. Write them down.`,
 		RunE: func(c *cobra.Command, _ []string) error { return p.runWalletNew(c.Context(), f) },
 	}
 	flags := c.Flags()
-	flags.IntVarP(&f.count, "count", "n", 1, "how many")
+	flags.IntVarP(&f.count, "count", "n", 1, fmt.Sprintf("how many, up to %s", console.Thousands(rpc.MaxNewWallets)))
 	flags.StringVar(&f.name, "name", "", "name of the wallet, or what the names of many begin with")
 	flags.IntVar(&f.words, "words", 12, "words of each mnemonic: 12 or 24")
 	flags.StringVar(&f.kind, "type", "bech32", "address type: bech32, bech32m, p2sh-segwit or legacy")
@@ -61,9 +61,6 @@ nothing else brings them back. Write them down.`,
 // completeTypes completes the types of addresses.
 var completeTypes = cobra.FixedCompletions([]string{"bech32", "bech32m", "p2sh-segwit", "legacy"}, cobra.ShellCompDirectiveNoFileComp)
 
-// maxNewWallets is how many wallets one call makes. Policy.
-const maxNewWallets = 100_000
-
 // newWalletsJSON is what wallet new --json prints.
 type newWalletsJSON struct {
 	Wallets []rpc.WalletKeys `json:"wallets"`
@@ -72,8 +69,8 @@ type newWalletsJSON struct {
 }
 
 func (p *program) runWalletNew(ctx context.Context, f newWallets) error {
-	if f.count < 1 || f.count > maxNewWallets {
-		return usagef("-n %d: make 1 to %s wallets at once", f.count, console.Thousands(maxNewWallets))
+	if f.count < 1 || f.count > rpc.MaxNewWallets {
+		return usagef("-n %d: make 1 to %s wallets at once", f.count, console.Thousands(rpc.MaxNewWallets))
 	}
 	if f.words != 12 && f.words != 24 {
 		return usagef("--words %d: a wallet has 12 or 24 words", f.words)
@@ -158,11 +155,16 @@ func (p *program) walletListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				status, err := c.Status(ctx)
+				if err != nil {
+					return err
+				}
+				p.noteDamaged(status)
 				if p.json {
 					return p.printJSON(wallets)
 				}
 				if len(wallets) == 0 {
-					p.screen.Printf("%s\n", capital(errNoWallet.Error()))
+					p.screen.Printf("%s\n", capital(noWallet(ctx, c).Error()))
 					return nil
 				}
 				p.walletTable(wallets, false)
