@@ -111,7 +111,7 @@ func places(s string, locations []int) string {
 func foreign(s string, p *network.Params) string {
 	if hrp, data, _, err := bech32.DecodeGeneric(s); err == nil && hrp != p.HRP && len(data) > 0 {
 		if name := networkOfHRP(hrp); name != "" {
-			return fmt.Sprintf("this is a %s address; this chain is %s", name, p.Name)
+			return fmt.Sprintf("this is a %s address; this chain is %s: ask for one that begins with %s1", name, p.Name, p.HRP)
 		}
 		return fmt.Sprintf("an address that begins with %s1 is of another network; those of %s begin with %s1", hrp, p.Name, p.HRP)
 	}
@@ -120,7 +120,7 @@ func foreign(s string, p *network.Params) string {
 		return ""
 	}
 	if name := networkOfPrefix(payload[0]); name != "" {
-		return fmt.Sprintf("this is a %s address; this chain is %s", name, p.Name)
+		return fmt.Sprintf("this is a %s address; this chain is %s: ask for one that begins with %s1", name, p.Name, p.HRP)
 	}
 	return fmt.Sprintf("an address with version byte %d is of another network; this chain is %s", payload[0], p.Name)
 }

@@ -71,14 +71,17 @@ func (w *wallets) feeRate(satPerVB float64) (wallet.FeeRate, error) {
 		return max(defaultFeeRate, least), nil
 	}
 	if math.IsNaN(satPerVB) || satPerVB < 0 || satPerVB > float64(wallet.MaxFeeRate)/1000 {
-		return 0, rpc.Errorf(rpc.CodeInvalidParameter, "fee rate %v is not within %v to %v sat/vB", satPerVB, float64(least)/1000, wallet.MaxFeeRate/1000)
+		return 0, rpc.Errorf(rpc.CodeInvalidParameter, "fee rate %s is not within %s to %d sat/vB", decimal(satPerVB), decimal(float64(least)/1000), wallet.MaxFeeRate/1000)
 	}
 	rate := wallet.FeeRate(math.Round(satPerVB * 1000))
 	if rate < least {
-		return 0, rpc.Errorf(rpc.CodeInvalidParameter, "fee rate %v is below %v sat/vB, the least that the mempool takes now", satPerVB, float64(least)/1000)
+		return 0, rpc.Errorf(rpc.CodeInvalidParameter, "fee rate %s is below %s sat/vB, the least that the mempool takes now", decimal(satPerVB), decimal(float64(least)/1000))
 	}
 	return rate, nil
 }
+
+// decimal shows a number without an exponent.
+func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 // plan chooses coins and a change address.
 func (w *wallets) plan(ctx context.Context, p *payment) error {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/rpc"
 )
 
 // blockView is what block shows of getblock's reply.
@@ -94,7 +97,11 @@ func (p *program) blockCommand() *cobra.Command {
 					return err
 				}
 				var raw json.RawMessage
-				if err := c.Call(ctx, "getblock", &raw, hash, 2); err != nil {
+				err = c.Call(ctx, "getblock", &raw, hash, 2)
+				if errors.Is(err, rpc.CodeInvalidAddress.New("")) { // Core's code for what is not there
+					return fmt.Errorf("there is no block %s here", hash)
+				}
+				if err != nil {
 					return err
 				}
 				if p.json {
@@ -111,13 +118,19 @@ func (p *program) blockCommand() *cobra.Command {
 	}
 }
 
+// isHash says whether a text can be the hash of a block or a transaction.
+func isHash(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == 32
+}
+
 // findBlock returns the hash of the block at a height, of a hash, or of the tip.
 func findBlock(ctx context.Context, c *openChain, which string) (hash string, err error) {
 	if which == "" {
 		err = c.Call(ctx, "getbestblockhash", &hash)
 		return hash, err
 	}
-	if len(which) == 64 {
+	if isHash(which) {
 		return which, nil
 	}
 	height, err := strconv.ParseInt(which, 10, 32)
@@ -129,7 +142,7 @@ func findBlock(ctx context.Context, c *openChain, which string) (hash string, er
 		return "", err
 	}
 	if height > int64(status.Height) {
-		return "", fmt.Errorf("there is no block %d: the chain ends at height %d", height, status.Height)
+		return "", fmt.Errorf("there is no block %s: the chain ends at height %s", console.Thousands(height), console.Thousands(int64(status.Height)))
 	}
 	err = c.Call(ctx, "getblockhash", &hash, height)
 	return hash, err
@@ -140,7 +153,7 @@ func (p *program) showBlock(b blockView) {
 	if b.Confirmations < 0 {
 		confirmations = "none: it is on a side branch"
 	}
-	p.screen.Printf("%s\n", p.screen.Bold(fmt.Sprintf("Block %d", b.Height)))
+	p.screen.Printf("%s\n", p.screen.Bold("Block "+console.Thousands(int64(b.Height))))
 	p.screen.Fields(
 		[2]string{"  Hash", b.Hash},
 		[2]string{"  Previous", b.Previous},
@@ -171,13 +184,17 @@ func (p *program) txCommand() *cobra.Command {
 		Example: "  lode tx TXID",
 		Args:    needArgs("TXID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(args[0]) != 64 {
+			if !isHash(args[0]) {
 				return usagef("%q is no txid: it has 64 hex digits", args[0])
 			}
 			ctx := c.Context()
 			return p.with(ctx, "tx", func(c *openChain) error {
 				var raw json.RawMessage
-				if err := c.Call(ctx, "getrawtransaction", &raw, args[0], 2); err != nil {
+				err := c.Call(ctx, "getrawtransaction", &raw, args[0], 2)
+				if errors.Is(err, rpc.CodeInvalidAddress.New("")) {
+					return fmt.Errorf("there is no transaction %s, neither in a block nor waiting for one", args[0])
+				}
+				if err != nil {
 					return err
 				}
 				if p.json {

@@ -131,8 +131,8 @@ func (p *program) chainVerifyCommand() *cobra.Command {
 				if p.json {
 					return p.printJSON(r)
 				}
-				p.screen.Printf("The chain is valid: %s checked, tip %s at height %d.\n",
-					console.Count(r.Blocks, "block"), r.BestBlock, r.Height)
+				p.screen.Printf("The chain is valid: %s checked, tip %s at height %s.\n",
+					console.Count(r.Blocks, "block"), r.BestBlock, console.Thousands(int64(r.Height)))
 				return nil
 			})
 		},
@@ -199,8 +199,8 @@ func (p *program) showImport(r rpc.ImportResult) error {
 	if p.json {
 		return p.printJSON(r)
 	}
-	p.screen.Printf("Read %s: %s new, %s known. Height %d, tip %s.\n", console.Count(r.Read, "block"),
-		console.Thousands(int64(r.Accepted)), console.Thousands(int64(r.Known)), r.Height, r.BestBlock)
+	p.screen.Printf("Read %s: %s new, %s known. Height %s, tip %s.\n", console.Count(r.Read, "block"),
+		console.Thousands(int64(r.Accepted)), console.Thousands(int64(r.Known)), console.Thousands(int64(r.Height)), r.BestBlock)
 	if r.Skipped > 0 {
 		p.screen.Notef("%s between the blocks were skipped: they are part of none.\n", console.Size(r.Skipped))
 	}

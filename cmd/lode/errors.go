@@ -88,6 +88,10 @@ func (p *program) explain(ctx context.Context, err error) string {
 		return fmt.Sprintf("the host went away during %s, and it is not known whether that was done: look (lode status, lode wallet list, lode mempool) before you repeat it", unknown.Method)
 	case errors.Is(err, context.DeadlineExceeded):
 		return "the time was up before an answer came"
+	case errors.As(err, &path) && path.Op == "mkdir":
+		return fmt.Sprintf("the folder %s cannot be made (%s); choose another place", path.Path, path.Err)
+	case errors.As(err, &path) && errors.Is(err, syscall.ENOTDIR):
+		return fmt.Sprintf("%s is no folder, or lies in something that is none", path.Path)
 	case errors.Is(err, fs.ErrPermission):
 		return oneLine(err) + ": this user may not; choose another place with --datadir or change the rights"
 	case errors.Is(err, syscall.ENOSPC):
@@ -103,9 +107,16 @@ func explainRefusal(code rpc.Code, text string) string {
 	hint := ""
 	switch code {
 	case rpc.CodeUnlockNeeded:
-		hint = "give the passphrase with --passphrase-file F, or at lode up"
+		if strings.Contains(text, "walletpassphrase") { // Core's words, which every RPC client gets
+			text = "the wallets are locked"
+		}
+		hint = "give their passphrase with --passphrase-file F, or at lode up"
 	case rpc.CodePassphrase:
-		hint = "try again; nothing was changed"
+		return "that is not the passphrase of the wallets: nothing was changed"
+	case rpc.CodeWrongEncState:
+		if strings.Contains(text, "walletpassphrase") {
+			text = "these wallets are under no passphrase"
+		}
 	case rpc.CodeWalletNotFound:
 		if !strings.Contains(text, "lode wallet") {
 			hint = "lode wallet list shows all"
@@ -113,7 +124,7 @@ func explainRefusal(code rpc.Code, text string) string {
 	case rpc.CodeInWarmup:
 		hint = "the chain is still being opened; try again in a moment"
 	}
-	if hint == "" || strings.Contains(text, hint) {
+	if hint == "" || strings.Contains(text, hint) || strings.Contains(text, "--"+passphraseFlag) {
 		return text
 	}
 	return text + ": " + hint

@@ -180,22 +180,14 @@ func TestChoiceWithoutATerminalNamesChoicesAndFlag(t *testing.T) {
 }
 
 func TestLockedWalletsTakeThePassphraseFromAFile(t *testing.T) {
-	unlocked := false
 	p, out, notes := fakeProgram(t, "", methods{
-		"lode_newwallets": func(json.RawMessage) (any, *rpc.Error) {
-			if !unlocked {
+		"lode_newwallets": func(params json.RawMessage) (any, *rpc.Error) {
+			var r rpc.NewWallets
+			unmarshal(t, params, &r)
+			if r.Passphrase != "correct horse" {
 				return nil, rpc.CodeUnlockNeeded.New("the wallets are locked")
 			}
 			return []rpc.WalletKeys{{Wallet: rpc.Wallet{Number: 1, Name: "Wallet1"}}}, nil
-		},
-		"lode_unlock": func(params json.RawMessage) (any, *rpc.Error) {
-			var r rpc.Passphrase
-			unmarshal(t, params, &r)
-			if r.Passphrase != "correct horse" {
-				return nil, rpc.CodePassphrase.New("wrong passphrase")
-			}
-			unlocked = true
-			return nil, nil
 		},
 		"lode_status": answer(rpc.Status{Wallets: 8}),
 	})

@@ -102,8 +102,8 @@ func (p *program) runInit(ctx context.Context, f initFlags, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(filepath.Join(dataDir, name)); err == nil {
-		return fmt.Errorf("there is a network %s in %s already; choose another name", name, dataDir)
+	if err := checkRoom(dataDir, name); err != nil {
+		return err
 	}
 	rules, text, err := p.makeRules(f, name)
 	if err != nil {
@@ -178,6 +178,22 @@ func (p *program) initDataDir() (string, error) {
 		return "", fmt.Errorf("finding the current folder: %w", err)
 	}
 	return filepath.Join(cwd, ".lode"), nil
+}
+
+// checkRoom refuses a data directory that has a network already: each later
+// command would have to be told which one is meant.
+func checkRoom(dataDir, name string) error {
+	names, err := networksIn(dataDir)
+	if err != nil {
+		return err
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("%s holds %s already, and takes one network: make %s in another folder, or with --datadir", dataDir, console.List(names), name)
+	}
+	if _, err := os.Lstat(filepath.Join(dataDir, name)); err == nil {
+		return fmt.Errorf("there is something called %s in %s already; choose another name", name, dataDir)
+	}
+	return nil
 }
 
 // makeRules fills in the rules and finds the first block.

@@ -86,8 +86,8 @@ func (p *program) showMined(ctx context.Context, c *openChain, mined rpc.Mined) 
 	if mined.To != "" {
 		to = console.Clean(mined.To)
 	}
-	p.screen.Printf("Mined %s: height %d, %s to %s.\n",
-		console.Count(len(mined.Hashes), "block"), mined.Height, mined.Reward, to)
+	p.screen.Printf("Mined %s: height %s, %s to %s.\n",
+		console.Count(len(mined.Hashes), "block"), console.Thousands(int64(mined.Height)), mined.Reward, to)
 	if len(mined.Hashes) == 1 {
 		p.screen.Printf("%s\n", mined.Hashes[0])
 	}

@@ -123,7 +123,8 @@ func (m *minerSession) mine(ctx context.Context) error {
 	if err != nil {
 		return ignoreEnd(ctx, err)
 	}
-	m.say("Mining to %s every %s on %s, from height %d. Ctrl-C stops.", m.to, console.Duration(m.flags.interval), status.Network, status.Height)
+	m.say("Mining to %s every %s on %s, from height %s. Ctrl-C stops.",
+		m.to, console.Duration(m.flags.interval), status.Network, console.Thousands(int64(status.Height)))
 	worker := miner.New(miner.Config{
 		Source:   miner.NewRPCSource(m.chain.Client, script, rand.New(rand.NewPCG(seed(), seed()))),
 		Policy:   miner.Always,
@@ -134,7 +135,7 @@ func (m *minerSession) mine(ctx context.Context) error {
 		Rand:     rand.New(rand.NewPCG(seed(), seed())),
 		OnBlock:  func(found miner.Found) { m.found(ctx, wallet, found) },
 		OnRefused: func(height int32, reason string) {
-			m.say("Block %d came too late or was refused (%s); trying again.", height, console.Clean(reason))
+			m.say("Block %s came too late or was refused (%s); trying again.", console.Thousands(int64(height)), console.Clean(reason))
 		},
 		OnAway: func(err error) { m.say("The node does not answer (%s); trying again.", console.Clean(oneLine(err))) },
 		OnBack: func() { m.say("The node is back.") },
@@ -177,12 +178,12 @@ func (m *minerSession) payee(ctx context.Context) (rpc.Wallet, []byte, error) {
 
 // wallet returns the wallet of --to or the default one.
 func (m *minerSession) wallet(ctx context.Context) (rpc.Wallet, error) {
-	if m.flags.to != "" {
-		return m.chain.FindWallet(ctx, m.flags.to)
-	}
 	wallets, err := m.chain.ListWallets(ctx)
 	if err != nil {
 		return rpc.Wallet{}, err
+	}
+	if m.flags.to != "" && (len(wallets) > 0 || len(m.flags.to) >= shortestAddress) {
+		return m.chain.FindWallet(ctx, m.flags.to) // an address that is wrong stays so
 	}
 	for _, w := range wallets {
 		if w.Default {
@@ -222,7 +223,7 @@ func (m *minerSession) found(ctx context.Context, wallet rpc.Wallet, found miner
 		}
 		return
 	}
-	text := fmt.Sprintf("Block %d  %s  reward %s", line.Height, line.Hash, line.Reward)
+	text := fmt.Sprintf("Block %s  %s  reward %s", console.Thousands(int64(line.Height)), line.Hash, line.Reward)
 	if line.Balance != nil {
 		text += fmt.Sprintf("  balance %s", *line.Balance)
 	}
@@ -230,9 +231,9 @@ func (m *minerSession) found(ctx context.Context, wallet rpc.Wallet, found miner
 	before, next := m.chain.params.SubsidyAt(found.Height), m.chain.params.SubsidyAt(found.Height+1)
 	switch {
 	case next < before && next > 0:
-		m.say("Halving: from block %d on the reward is %s.", found.Height+1, rpc.Amount(next))
+		m.say("Halving: from block %s on the reward is %s.", console.Thousands(int64(found.Height)+1), rpc.Amount(next))
 	case next < before:
-		m.say("Halving: from block %d on there is no reward but fees.", found.Height+1)
+		m.say("Halving: from block %s on there is no reward but fees.", console.Thousands(int64(found.Height)+1))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ the chain, the others join it. Nothing has to be set up: lode up.`,
 	root.SetOut(p.screen.Out)
 	root.SetErr(p.screen.Err)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usagef("%s (%s --help)", err, c.CommandPath())
+		return usagef("%s (%s --help)", flagProblem(c, err), c.CommandPath())
 	})
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "Start and stop:"},
@@ -133,6 +134,44 @@ func checkUsage(c *cobra.Command) {
 		}
 		return nil
 	}
+}
+
+// badValue is how the flag package says that a flag's value cannot be read.
+var badValue = regexp.MustCompile(`^invalid argument (".*") for "(?:-., )?--([a-z0-9-]+)" flag: `)
+
+// flagProblem says in lode's words what is wrong with a command's flags.
+func flagProblem(c *cobra.Command, err error) string {
+	text := oneLine(err)
+	if found := badValue.FindStringSubmatch(text); found != nil {
+		want := "that value is not understood"
+		if flag := c.Flags().Lookup(found[2]); flag != nil {
+			switch flag.Value.Type() {
+			case "int", "int32", "int64":
+				want = "a whole number, not too large"
+			case "float64":
+				want = "a number such as 1.5"
+			case "duration":
+				want = "a time with its unit, such as 30s or 2m"
+			case "bool":
+				want = "true or false"
+			}
+		}
+		return fmt.Sprintf("--%s %s: %s", found[2], found[1], want)
+	}
+	if strings.HasPrefix(text, "unknown shorthand flag") {
+		if _, word, ok := strings.Cut(text, " in "); ok {
+			return fmt.Sprintf("there is no flag %s here", word)
+		}
+	}
+	return text
+}
+
+// positive refuses a time to wait that is none. 0 as the default is no limit.
+func positive(c *cobra.Command, flag string, d time.Duration) error {
+	if c.Flags().Changed(flag) && d <= 0 {
+		return usagef("--%s %s: more than 0, such as 30s; leave it out to wait without limit", flag, d)
+	}
+	return nil
 }
 
 // group is a command that only holds others: alone it prints its help, and an

@@ -39,6 +39,12 @@ cannot be made is refused with what is there, what is needed, and why.`,
 			if c.Flags().Changed("fee-rate") && (math.IsNaN(f.feeRate) || f.feeRate <= 0) {
 				return usagef("--fee-rate: %v is not above 0 sat/vB", f.feeRate)
 			}
+			if err := positive(c, "timeout", f.timeout); err != nil {
+				return err
+			}
+			if c.Flags().Changed("timeout") && f.wait == 0 {
+				return usagef("--timeout goes with --wait N: without it nothing is waited for")
+			}
 			return p.runSend(c.Context(), f)
 		},
 	}

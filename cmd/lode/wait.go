@@ -32,9 +32,16 @@ func (p *program) waitCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
 			byHeight := c.Flags().Changed("height")
+			if err := positive(c, "timeout", timeout); err != nil {
+				return err
+			}
 			switch {
-			case byHeight == (txid != ""):
+			case byHeight && c.Flags().Changed("tx"):
+				return usagef("--height and --tx: wait for one of the two")
+			case !byHeight && !c.Flags().Changed("tx"):
 				return usagef("say what to wait for: --height N or --tx TXID")
+			case !byHeight && !isHash(txid):
+				return usagef("--tx %q: a txid has 64 hex digits", txid)
 			case height < 0:
 				return usagef("--height %d: heights begin with 0", height)
 			case confirmations < 1:
@@ -63,7 +70,7 @@ func (p *program) waitCommand() *cobra.Command {
 				if txid != "" {
 					p.screen.Printf("%s: %s.\n", txid, console.Count(out.Confirmations, "confirmation"))
 				} else {
-					p.screen.Printf("Height %d.\n", out.Height)
+					p.screen.Printf("Height %s.\n", console.Thousands(int64(out.Height)))
 				}
 				return nil
 			})
@@ -79,7 +86,9 @@ func (p *program) waitCommand() *cobra.Command {
 func (p *program) waitForHeight(ctx context.Context, c *openChain, height int32, timeout time.Duration) error {
 	var now int32
 	return until(ctx, c, timeout,
-		func() error { return fmt.Errorf("height %d was not reached within %s; it is %d", height, timeout, now) },
+		func() error {
+			return fmt.Errorf("height %s was not reached within %s; it is %s", console.Thousands(int64(height)), timeout, console.Thousands(int64(now)))
+		},
 		func() (bool, error) {
 			status, err := c.Status(ctx)
 			now = status.Height
@@ -98,7 +107,8 @@ func (p *program) waitForTx(ctx context.Context, c *openChain, txid string, enou
 			if !seen {
 				return fmt.Errorf("transaction %s did not appear within %s", txid, timeout)
 			}
-			return fmt.Errorf("%s has %s after %s; the chain goes on trying", txid, console.Count(tx.Confirmations, "confirmation"), timeout)
+			return fmt.Errorf("%s has %s after %s and is still valid: lode wait --tx %s goes on waiting",
+				console.Short(txid, 16), console.Count(tx.Confirmations, "confirmation"), timeout, txid)
 		},
 		func() (bool, error) {
 			err := c.Call(ctx, "getrawtransaction", &tx, txid, 1)

@@ -127,7 +127,11 @@ func (p *program) showNewWallets(made newWalletsJSON) {
 		p.screen.Printf("\n")
 	}
 	p.screen.Printf("%s\n", p.screen.Warn("Keep the words safe: whoever has them has the coins, and nothing else brings them back."))
-	p.screen.Printf("Generated %s (total: %d).\n", console.Count(len(made.Wallets), "wallet"), made.Total)
+	noun := "wallets"
+	if len(made.Wallets) == 1 {
+		noun = "wallet"
+	}
+	p.screen.Printf("Generated %d %s (total: %d).\n", len(made.Wallets), noun, made.Total) // as the prototype did
 }
 
 // showKeys prints what it takes to restore a wallet.
