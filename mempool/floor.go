@@ -22,8 +22,8 @@ func (f *floor) raise(rate float64) {
 }
 
 // connected notes that a block has come at a time: decay begins.
-func (f *floor) connected() {
-	f.block, f.updated = true, time.Time{}
+func (f *floor) connected(now time.Time) {
+	f.block, f.updated = true, now
 }
 
 // rate returns the floor in satoshis per 1,000 vbytes (Core's GetMinFee).
@@ -43,10 +43,6 @@ func (f *floor) rate(now time.Time, memory int64, p *Policy) int64 {
 
 // decay halves the floor every 12 hours, faster while the pool is rather empty.
 func (f *floor) decay(now time.Time, memory int64, p *Policy) {
-	if f.updated.IsZero() {
-		f.updated = now // the first look since the block
-		return
-	}
 	passed := now.Sub(f.updated)
 	if passed <= 10*time.Second {
 		return

@@ -27,7 +27,7 @@ func (p *Pool) follow() error {
 			if err := p.moveTo(tip, &kv.Batch{}); err != nil {
 				return err
 			}
-			p.floor.connected()
+			p.floor.connected(p.timeAt(tip))
 			p.touch(false)
 			continue
 		}
@@ -85,7 +85,7 @@ func (p *Pool) connect(steps []chain.Step) error {
 				}
 			}
 		}
-		p.floor.connected()
+		p.floor.connected(p.timeAt(step.Entry))
 	}
 	p.touch(gone > 0)
 	if len(steps) == 0 {
@@ -144,7 +144,7 @@ func (p *Pool) walk(from *chain.Entry, back *returned, b *kv.Batch) (*chain.Entr
 		up := tip.Ancestor(from.Height) == from
 		if up && (len(p.deltas) == 0 || tip == from) {
 			if tip.Height > p.tip.Height {
-				p.floor.connected()
+				p.floor.connected(p.timeAt(tip))
 			}
 			return tip, nil
 		}
@@ -211,6 +211,14 @@ func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.Ou
 	return nil
 }
 
+// timeAt is the present, as far as the pool is told of it.
+func (p *Pool) timeAt(tip *chain.Entry) time.Time {
+	if p.config.Now != nil {
+		return p.config.Now()
+	}
+	return time.Unix(tip.Time(), 0)
+}
+
 // returned collects the transactions of disconnected blocks, the latest block
 // first, as they are disconnected.
 type returned struct {
@@ -236,10 +244,7 @@ func (r *returned) add(step chain.Step) {
 
 // returning turns them into arrivals, in the order of the chain.
 func (p *Pool) returning(r *returned, tip *chain.Entry) []arrival {
-	now := time.Unix(tip.Time(), 0)
-	if p.config.Now != nil {
-		now = p.config.Now()
-	}
+	now := p.timeAt(tip)
 	var list []arrival
 	for _, b := range slices.Backward(r.blocks) {
 		for _, tx := range b.txs {

@@ -36,8 +36,8 @@ type Config struct {
 	Checked *chain.CheckCache // the chain's; what the pool has checked goes in
 	Policy  Policy            // the zero value is DefaultPolicy
 
-	// Now dates the transactions that come back from disconnected blocks. Nil:
-	// they get the time of the tip.
+	// Now dates the transactions that come back from disconnected blocks, and
+	// the blocks from which on the floor decays. Nil: the tip's time does.
 	Now func() time.Time
 }
 

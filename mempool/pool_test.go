@@ -168,6 +168,24 @@ func TestReplacement(t *testing.T) {
 	l.holds(both)
 }
 
+// TestReplacementAtTheSameFeerate has one that pays enough in all, but no more for
+// its size than what it would replace.
+func TestReplacementAtTheSameFeerate(t *testing.T) {
+	l := newLab(t, DefaultPolicy())
+	coins := l.matured(1)
+	const rate = 10
+	old, larger := pay(0, 1, coins[0]), pay(0, 5, coins[0])
+	old = pay(rate*consensus.VSize(old), 1, coins[0])
+	larger = pay(rate*consensus.VSize(larger), 5, coins[0])
+	l.accept(old)
+	if got := l.refuse(larger, InsufficientFee); !strings.HasSuffix(got, "; new feerate 0.00010000 BTC/kvB <= old feerate 0.00010000 BTC/kvB") {
+		t.Errorf("explanation %q", got)
+	}
+	larger = pay(rate*consensus.VSize(larger)+consensus.VSize(larger)/100, 5, coins[0])
+	l.accept(larger)
+	l.holds(larger)
+}
+
 func TestTooManyReplacements(t *testing.T) {
 	policy := DefaultPolicy()
 	policy.MaxReplaced = 4
@@ -193,10 +211,14 @@ func TestChainLimits(t *testing.T) {
 		tx = pay(1000, 1, outputs(tx)[0])
 		l.accept(tx)
 	}
-	if got := l.refuse(pay(1000, 1, outputs(tx)[0]), TooLongMempoolChain); got != "too many descendants for tx "+root.TxHash().String()+" [limit: 25]" && got != "too many unconfirmed ancestors [limit: 25]" {
+	if got := l.refuse(pay(1000, 1, outputs(tx)[0]), TooLongMempoolChain); got != "too many unconfirmed ancestors [limit: 25]" {
 		t.Errorf("explanation %q", got)
 	}
-	// The carve-out: one more child of the root itself, and no second one.
+	// The carve-out: one more child of the root itself, and no second one. It is not
+	// for TRUC transactions, whatever else is wrong with them.
+	truc := pay(1000, 2, outputs(root)[1])
+	truc.Version = trucVersion
+	l.refuse(truc, TooLongMempoolChain)
 	extra := pay(1000, 2, outputs(root)[1])
 	l.accept(extra)
 	if got := l.refuse(pay(1000, 1, outputs(extra)[0]), TooLongMempoolChain); got != "too many descendants for tx "+root.TxHash().String()+" [limit: 25]" {
@@ -223,6 +245,24 @@ func TestSizeLimits(t *testing.T) {
 	c := outputs(big)
 	child := pay(100_000, 300, c[:60]...) // 20 kvB
 	if got := l.refuse(child, TooLongMempoolChain); !strings.HasPrefix(got, "exceeds descendant size limit for tx ") {
+		t.Errorf("explanation %q", got)
+	}
+	// The size of what would go is free.
+	large := pay(100_000, 200, c[:30]...) // 11 kvB
+	l.accept(large)
+	other := pay(200_000, 230, c[:30]...) // 12 kvB
+	if size := consensus.VSize(big) + consensus.VSize(large) + consensus.VSize(other); size <= 101_000 || consensus.VSize(other) <= carveOutSize {
+		t.Fatalf("all have only %d vbytes", size)
+	}
+	l.accept(other)
+	l.holds(big, other)
+	// The carve-out is one of size, too.
+	extra := pay(50_000, 150, c[30:31]...) // 6 kvB
+	if size := consensus.VSize(big) + consensus.VSize(other) + consensus.VSize(extra); size <= 101_000 {
+		t.Fatalf("all have only %d vbytes", size)
+	}
+	l.accept(extra)
+	if got := l.refuse(pay(100_000, 200, c[31:32]...), TooLongMempoolChain); !strings.HasPrefix(got, "exceeds descendant size limit for tx ") {
 		t.Errorf("explanation %q", got)
 	}
 }
@@ -263,8 +303,7 @@ func TestFullPool(t *testing.T) {
 		t.Errorf("floor fell to %d without a block", got)
 	}
 	l.mine(kept...)
-	l.holds(last)
-	floorAfter(0)
+	l.holds(last) // the pool follows, and from then on the floor falls
 	if got := floorAfter(3 * time.Hour); got != (rate+1)/2 && got != rate/2 {
 		t.Errorf("floor is %d after a quarter of its half-life in an empty pool, want half of %d", got, rate)
 	}

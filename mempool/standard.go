@@ -22,6 +22,7 @@ const (
 	maxTapscriptStackItem = 80      // MAX_STANDARD_TAPSCRIPT_STACK_ITEM_SIZE
 	maxBareMultisigKeys   = 3       // in IsStandard
 	maxScriptElement      = 520     // MAX_SCRIPT_ELEMENT_SIZE (consensus)
+	maxStack              = 1_000   // items, MAX_STACK_SIZE (consensus)
 	bytesPerSigOp         = 20      // DEFAULT_BYTES_PER_SIGOP
 	annexTag              = 0x50    // ANNEX_TAG (BIP341)
 	tapscriptLeaf         = 0xc0    // TAPROOT_LEAF_TAPSCRIPT
@@ -48,7 +49,10 @@ func witnessProgram(script []byte) (version int, program []byte, ok bool) {
 // the script does not run or leaves nothing.
 func lastPush(script []byte) (top []byte, ok bool) {
 	t := txscript.MakeScriptTokenizer(0, script)
-	for t.Next() {
+	for items := 1; t.Next(); items++ {
+		if items > maxStack {
+			return nil, false
+		}
 		switch op := t.Opcode(); {
 		case op == txscript.OP_0:
 			top = nil

@@ -172,6 +172,8 @@ func TestStandardInputs(t *testing.T) {
 		{"p2sh of 16 checks", p2sh, redeem(repeat(txscript.OP_CHECKSIG, 16)), false},
 		{"p2sh of a counted multisig", p2sh, redeem([]byte{txscript.OP_15, txscript.OP_CHECKMULTISIG}), true},
 		{"p2sh of an uncounted multisig", p2sh, redeem([]byte{txscript.OP_NOP, txscript.OP_CHECKMULTISIG}), false},
+		{"p2sh behind 999 pushes", p2sh, append(repeat(txscript.OP_0, 999), redeem([]byte{txscript.OP_TRUE})...), true},
+		{"p2sh behind 1,000 pushes, one too many", p2sh, append(repeat(txscript.OP_0, 1000), redeem([]byte{txscript.OP_TRUE})...), false},
 		{"p2sh with a cut push", p2sh, []byte{5, 1}, false},
 		{"p2sh of a number", p2sh, []byte{txscript.OP_5}, true},
 	}

@@ -91,6 +91,24 @@ func TestTRUCAfterReorganisation(t *testing.T) {
 	l.accept(payTRUC(9000, 1, outputs(parent)[0])) // replaces a
 }
 
+// TestNoEvictionOfSiblingsWithOtherParents has a child come back with two parents:
+// it is not evicted for another child of one of them.
+func TestNoEvictionOfSiblingsWithOtherParents(t *testing.T) {
+	l := newLab(t, DefaultPolicy())
+	coins := l.matured(2)
+	fork := l.chain.Tip()
+	one, two := payTRUC(1000, 2, coins[0]), payTRUC(1000, 1, coins[1])
+	l.mine(one, two)
+	child := payTRUC(1000, 1, outputs(one)[0], outputs(two)[0])
+	l.accept(child)
+	e, _ := l.mineOn(fork)
+	l.mineOn(e)
+	l.holds(one, two, child)
+	if got := l.refuse(payTRUC(9000, 1, outputs(one)[1]), TRUCViolation); got != named(one)+" would exceed descendant count limit" {
+		t.Errorf("explanation %q", got)
+	}
+}
+
 // TestChainThatCameBackIsCut has a transaction wait on a confirmed chain which a
 // reorganisation makes unconfirmed, and then too long.
 func TestChainThatCameBackIsCut(t *testing.T) {
