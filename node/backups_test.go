@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -82,19 +83,29 @@ func TestBackupsWhileRunning(t *testing.T) {
 		t.Errorf("status: %q, %q", s.BackupDir, s.BackupError)
 	}
 
-	// A folder that cannot be made: the chain goes on, and so do backups when
-	// there is one.
+	// A folder that cannot be used is refused. One that cannot be used any more:
+	// the chain goes on, and so do backups when there is one.
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := n.Client().Settings(t.Context(), rpc.Settings{BackupDir: filepath.Join(dir, "file", "x")}); err != nil {
+	_, err := n.Client().Settings(t.Context(), rpc.Settings{BackupDir: filepath.Join(dir, "file", "x")})
+	if err == nil || !strings.Contains(err.Error(), "cannot be used") || status(t, n).BackupDir != own {
+		t.Errorf("an impossible folder: %v", err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "profile")
+	if _, err := n.Client().Settings(t.Context(), rpc.Settings{BackupDir: elsewhere}); err != nil {
 		t.Fatal(err)
 	}
+	_, since = awaitEvent(t, n, since, "backup")
+	if err := errors.Join(os.RemoveAll(elsewhere), os.WriteFile(elsewhere, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	generate(t, n, 5)
 	event, since = awaitEvent(t, n, since, "backup-failed")
 	if !strings.Contains(event.Text, "the chain goes on") {
 		t.Errorf("event %+v", event)
 	}
-	generate(t, n, 7)
+	generate(t, n, 2)
 	if s := status(t, n); s.Height != 12 || !strings.Contains(s.BackupError, "file") {
 		t.Errorf("status: height %d, %q", s.Height, s.BackupError)
 	}

@@ -79,7 +79,22 @@ func (s *settings) get() rpc.Settings {
 
 // check says whether change would take c.
 func (s *settings) check(c rpc.Settings) error {
-	return checkSettings(merge(s.get(), c))
+	now := s.get()
+	if err := checkSettings(merge(now, c)); err != nil {
+		return err
+	}
+	return checkBackupDir(now, c)
+}
+
+// checkBackupDir refuses a new backup folder in which no backup can be written.
+func checkBackupDir(now, c rpc.Settings) error {
+	if c.BackupDir == "" || c.BackupDir == now.BackupDir {
+		return nil
+	}
+	if err := platform.CheckWritable(c.BackupDir); err != nil {
+		return rpc.Errorf(rpc.CodeInvalidParameter, "backup folder %s cannot be used: %v", c.BackupDir, err)
+	}
+	return nil
 }
 
 // change sets the values that are not empty in c, checks and writes all. The
@@ -93,6 +108,9 @@ func (s *settings) change(c rpc.Settings) (rpc.Settings, error) {
 	}
 	if equalSettings(values, s.values) {
 		return values, nil
+	}
+	if err := checkBackupDir(s.values, c); err != nil {
+		return rpc.Settings{}, err
 	}
 	data, err := json.MarshalIndent(settingsOnDisk{settingsVersion, values}, "", "  ")
 	if err != nil {

@@ -236,18 +236,36 @@ func (p *program) initPassphrase(ctx context.Context, f initFlags) (string, erro
 }
 
 func (p *program) initBackupDir(ctx context.Context, f initFlags) (string, error) {
-	dir := f.backupDir
-	if dir == "" && p.canAsk() && !f.given("backup-dir") {
+	if f.given("backup-dir") || !p.canAsk() {
+		return usableDir(f.backupDir)
+	}
+	for {
 		answer, err := p.screen.Ask(ctx, "Folder for backups of the chain [backups in its folder]: ")
 		if err != nil {
 			return "", err
 		}
-		dir = strings.TrimSpace(answer)
+		dir, err := usableDir(strings.TrimSpace(answer))
+		if err == nil {
+			return dir, nil
+		}
+		p.screen.Notef("%s\n", capital(oneLine(err)))
 	}
+}
+
+// usableDir returns the absolute path of a folder that can be written to; it is
+// made unless it is there. Nothing stays nothing.
+func usableDir(dir string) (string, error) {
 	if dir == "" {
 		return "", nil
 	}
-	return absolute(dir)
+	dir, err := absolute(dir)
+	if err != nil {
+		return "", err
+	}
+	if err := platform.CheckWritable(dir); err != nil {
+		return "", fmt.Errorf("backup folder %s cannot be used: %w", dir, err)
+	}
+	return dir, nil
 }
 
 // initWords makes new words, shows them and has two of them typed back.

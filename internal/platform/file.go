@@ -63,6 +63,19 @@ func MakePrivateDir(dir string) error {
 	return os.Chmod(dir, DirMode)
 }
 
+// CheckWritable makes a folder unless it is there, and checks that files can be
+// made in it.
+func CheckWritable(dir string) error {
+	if err := MakeDir(dir); err != nil {
+		return err
+	}
+	f, err := createTemp(dir, "check")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // Create makes a new file that only its owner may read. It fails when the name
 // is taken, by a link too.
 func Create(name string) (*os.File, error) {
