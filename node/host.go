@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/lode-chain/lode/chain"
 	"github.com/lode-chain/lode/index"
+	"github.com/lode-chain/lode/internal/blockfile"
 	"github.com/lode-chain/lode/internal/kv"
 	"github.com/lode-chain/lode/internal/par"
 	"github.com/lode-chain/lode/internal/platform"
@@ -86,6 +88,9 @@ type Host struct {
 	stopped bool  // somebody asked for the end
 	failure error // why it ended, if not so
 }
+
+// repair is what a person does about a damaged database or damaged blocks.
+const repair = "move " + dbDir + " and " + blocksDir + " out of the folder and bring the chain back from its last backup with lode backup restore; the wallets stay"
 
 // openHost opens a directory whose lock this process holds; the lock is the
 // host's from then on.
@@ -211,8 +216,11 @@ func (h *Host) openStore() (err error) {
 	if err := platform.MakePrivateDir(dir); err != nil {
 		return err
 	}
-	h.store, err = kv.OpenPebble(dir, kv.Options{OnFatal: h.fail})
+	h.store, err = kv.OpenPebble(dir, kv.Options{OnFatal: h.fatal})
 	if err != nil {
+		if platform.DiskAdvice(err) == "" && !errors.Is(err, fs.ErrPermission) {
+			err = fmt.Errorf("%w; where it is damaged, %s", err, repair)
+		}
 		return fmt.Errorf("open the database: %w", err)
 	}
 	h.opened(h.store.Close)
@@ -226,6 +234,9 @@ func (h *Host) openChain() (err error) {
 	}
 	h.chain, err = chain.Open(chain.Config{Params: h.params, Store: h.store, Dir: dir, Exec: h.exec, Checked: h.checked})
 	if err != nil {
+		if errors.Is(err, blockfile.ErrDamaged) || errors.Is(err, chain.ErrDamaged) {
+			err = fmt.Errorf("%w; %s", err, repair)
+		}
 		return fmt.Errorf("open the chain in %s: %w", h.dir, err)
 	}
 	h.opened(h.chain.Close)
@@ -356,6 +367,14 @@ func (h *Host) fail(err error) {
 		h.log.Error("the host fails", "err", err)
 	}
 	h.endOnce.Do(func() { close(h.end) })
+}
+
+// fatal ends the process as Config.Fatal says, for what the host cannot survive.
+func (h *Host) fatal(err error) {
+	h.fail(err)
+	if h.config.Fatal != nil {
+		h.config.Fatal(err)
+	}
 }
 
 // ending says whether the host has begun to end.

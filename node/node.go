@@ -49,6 +49,10 @@ type Config struct {
 	// up on it; 0 is a minute.
 	Patience time.Duration
 
+	// Fatal ends the process with an error that no call can be told, such as a full
+	// disk under the database. What was acknowledged is safe. Nil: a panic does.
+	Fatal func(error)
+
 	Log   *slog.Logger     // nil: only the directory's lode.log
 	Clock func() time.Time // nil: time.Now
 	Rand  io.Reader        // nil: crypto/rand

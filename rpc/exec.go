@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"time"
 	"unicode/utf8"
+
+	"github.com/lode-chain/lode/internal/platform"
 )
 
 // version of the JSON-RPC protocol that a request asked for.
@@ -186,7 +188,11 @@ func (s *Server) failure(ctx context.Context, method string, err error) *Error {
 		return CodeMisc.New("the call was given up")
 	}
 	s.log.Warn("a method failed", "method", method, "err", err)
-	return CodeMisc.New(err.Error())
+	text := err.Error()
+	if advice := platform.DiskAdvice(err); advice != "" {
+		text += ": " + advice
+	}
+	return CodeMisc.New(text)
 }
 
 func asError(err error) *Error {

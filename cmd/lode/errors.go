@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/internal/platform"
 	"github.com/lode-chain/lode/node"
 	"github.com/lode-chain/lode/rpc"
 )
@@ -94,8 +95,8 @@ func (p *program) explain(ctx context.Context, err error) string {
 		return fmt.Sprintf("%s is no folder, or lies in something that is none", path.Path)
 	case errors.Is(err, fs.ErrPermission):
 		return oneLine(err) + ": this user may not; choose another place with --datadir or change the rights"
-	case errors.Is(err, syscall.ENOSPC):
-		return oneLine(err) + ": the disk is full; free some space, nothing that was confirmed is lost"
+	case platform.DiskAdvice(err) != "":
+		return oneLine(err) + ": " + platform.DiskAdvice(err)
 	case errors.As(err, &path) && errors.Is(err, os.ErrNotExist):
 		return path.Path + " does not exist"
 	}

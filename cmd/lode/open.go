@@ -45,6 +45,10 @@ func (p *program) openAt(ctx context.Context, where place, config node.Config) (
 			said = reason
 		}
 	}
+	config.Fatal = func(err error) {
+		p.screen.Notef("lode: %s\n", console.Clean(p.explain(ctx, err)))
+		os.Exit(exitError)
+	}
 	n, err := node.Open(ctx, config)
 	if err != nil {
 		return nil, err

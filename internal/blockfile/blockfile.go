@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
 	"math"
 	"path/filepath"
 	"sync"
@@ -136,7 +137,7 @@ func (f *Files) check() error {
 // cut removes all that lies behind end, which is in the current segment.
 func (f *Files) cut(end Position) error {
 	if err := f.current.Truncate(int64(end.Offset)); err != nil {
-		return fmt.Errorf("cut %s: %w", f.name(end.Segment), err)
+		return doing("cut", f.name(end.Segment), err)
 	}
 	for segment := end.Segment + 1; ; segment++ {
 		err := f.fs.Remove(f.name(segment))
@@ -181,12 +182,20 @@ func (f *Files) Append(data []byte) (Location, error) {
 		}
 	}
 	if _, err := f.current.WriteAt(record, int64(f.end.Offset)); err != nil {
-		return Location{}, f.fail(fmt.Errorf("write %s: %w", f.name(f.end.Segment), err))
+		return Location{}, f.fail(doing("write", f.name(f.end.Segment), err))
 	}
 	location := Location{f.end.Segment, f.end.Offset, uint32(len(data))}
 	f.end.Offset += uint32(len(record))
 	f.dirty = true
 	return location, nil
+}
+
+// doing says what failed on which file, unless the error does.
+func doing(what, name string, err error) error {
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return err
+	}
+	return fmt.Errorf("%s %s: %w", what, name, err)
 }
 
 // roll begins a new segment once the present one is durable.
@@ -202,7 +211,7 @@ func (f *Files) roll() error {
 		return fmt.Errorf("make block file: %w", err)
 	}
 	if err := f.current.Close(); err != nil {
-		return errors.Join(fmt.Errorf("close %s: %w", f.name(f.end.Segment), err), next.Close())
+		return errors.Join(doing("close", f.name(f.end.Segment), err), next.Close())
 	}
 	f.current, f.end = next, Position{Segment: f.end.Segment + 1}
 	f.renamed, f.dirty = true, true
@@ -221,7 +230,7 @@ func (f *Files) Sync() error {
 	}
 	if f.renamed {
 		if err := f.fs.SyncDir(f.dir); err != nil {
-			return f.fail(fmt.Errorf("sync %s: %w", f.dir, err))
+			return f.fail(doing("sync", f.dir, err))
 		}
 		f.renamed = false
 	}
@@ -233,7 +242,7 @@ func (f *Files) syncCurrent() error {
 		return nil
 	}
 	if err := f.current.Sync(); err != nil {
-		return fmt.Errorf("sync %s: %w", f.name(f.end.Segment), err)
+		return doing("sync", f.name(f.end.Segment), err)
 	}
 	f.dirty = false
 	return nil

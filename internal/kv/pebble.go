@@ -3,12 +3,18 @@ package kv
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/lode-chain/lode/internal/platform"
 )
 
 // Sizes of a pebble store. They keep an idle process small; a private chain's
@@ -29,9 +35,10 @@ const formatVersion = pebble.FormatWALSyncChunks
 type Options struct {
 	// FS is the file system; nil is the real one. Tests inject faults here.
 	FS vfs.FS
-	// OnFatal is called when pebble cannot go on and the failing call was not
-	// an Apply, for instance when it cannot write its manifest in the
-	// background. The process must end; it panics when OnFatal returns.
+	// OnFatal is called when pebble cannot go on and no call could be told, for
+	// instance when it cannot write its manifest in the background, or when the
+	// disk is full: then it does not survive to begin a new log. The process
+	// must end in it; pebble panics or dies when OnFatal returns.
 	OnFatal func(error)
 }
 
@@ -39,7 +46,15 @@ type Options struct {
 // process may have it open.
 func OpenPebble(dir string, o Options) (Store, error) {
 	if o.FS == nil {
-		o.FS = vfs.Default
+		o.FS = privateFS{vfs.Default}
+	}
+	var opened atomic.Bool // before, Open returns what fails
+	if o.OnFatal != nil {
+		o.FS = vfs.OnDiskFull(o.FS, func() {
+			if opened.Load() {
+				o.OnFatal(fmt.Errorf("write the database %s: %w", dir, syscall.ENOSPC))
+			}
+		})
 	}
 	if err := o.FS.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make database folder: %w", err)
@@ -70,8 +85,40 @@ func OpenPebble(dir string, o Options) (Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", dir, err), lock.Close())
 	}
+	opened.Store(true)
 	return &pebbleStore{db: db, lock: lock}, nil
 }
+
+// privateFS is a file system whose files only their owner may read, whatever the
+// umask.
+type privateFS struct{ vfs.FS }
+
+// Create makes a file.
+func (p privateFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := p.FS.Create(name, category)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(name, platform.FileMode); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Lock makes the lock's file.
+func (p privateFS) Lock(name string) (io.Closer, error) {
+	lock, err := p.FS.Lock(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(name, platform.FileMode); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+// Unwrap returns the file system below.
+func (p privateFS) Unwrap() vfs.FS { return p.FS }
 
 // pebbleStore is a Store on pebble. mu guards failed and closed.
 type pebbleStore struct {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Modes of all files and folders that lode makes, whatever the umask.
@@ -24,6 +25,18 @@ var ErrNotRegular = errors.New("not a regular file")
 
 // ErrTooLarge says that a file is larger than it can rightly be.
 var ErrTooLarge = errors.New("file is too large")
+
+// DiskAdvice says what a person can do about a disk that takes no more, or is
+// empty when an error is about something else.
+func DiskAdvice(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "the disk is full; free some space and start lode again, nothing that was confirmed is lost"
+	case errors.Is(err, syscall.EROFS):
+		return "the folder cannot be written to; make it writable, or choose another with --datadir"
+	}
+	return ""
+}
 
 // MakeDir makes a folder, and the parents that do not exist, readable by its
 // owner only. A folder that is there already is left as it is.
