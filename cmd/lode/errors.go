@@ -111,7 +111,9 @@ func explainRefusal(code rpc.Code, text string) string {
 		if strings.Contains(text, "walletpassphrase") { // Core's words, which every RPC client gets
 			text = "the wallets are locked"
 		}
-		hint = "give their passphrase with --passphrase-file F, or at lode up"
+		if !strings.Contains(text, "--passphrase-file") {
+			hint = "give their passphrase with --passphrase-file F, or at lode up"
+		}
 	case rpc.CodePassphrase:
 		return "that is not the passphrase of the wallets: nothing was changed"
 	case rpc.CodeWrongEncState:

@@ -263,7 +263,8 @@ func usableDir(dir string) (string, error) {
 		return "", err
 	}
 	if err := platform.CheckWritable(dir); err != nil {
-		return "", fmt.Errorf("backup folder %s cannot be used: %w", dir, err)
+		// Its text only: explain would tell of the path alone.
+		return "", fmt.Errorf("backup folder %s cannot be used: %v", dir, err)
 	}
 	return dir, nil
 }
