@@ -190,7 +190,7 @@ func (l *lab) accept(txs ...*wire.MsgTx) {
 // explanation.
 func (l *lab) refuse(tx *wire.MsgTx, kind consensus.Kind) string {
 	l.t.Helper()
-	before := l.ids()
+	before, sequence := l.ids(), l.pool.Snapshot().Sequence
 	_, testErr := l.pool.Test(tx, l.now)
 	_, err := l.pool.Accept(tx, l.now)
 	if !errors.Is(err, kind) {
@@ -199,7 +199,7 @@ func (l *lab) refuse(tx *wire.MsgTx, kind consensus.Kind) string {
 	if kind != MempoolFull && (testErr == nil || testErr.Error() != err.Error()) {
 		l.t.Errorf("Test says %v, Accept %v", testErr, err)
 	}
-	if !slices.Equal(l.ids(), before) {
+	if !slices.Equal(l.ids(), before) || l.pool.Snapshot().Sequence != sequence {
 		l.t.Error("a refused transaction changed the pool")
 	}
 	l.check()

@@ -304,7 +304,10 @@ func TestFullPool(t *testing.T) {
 	}
 	l.mine(kept...)
 	l.holds(last) // the pool follows, and from then on the floor falls
-	if got := floorAfter(3 * time.Hour); got != (rate+1)/2 && got != rate/2 {
+	if got := floorAfter(10 * time.Second); got != rate {
+		t.Errorf("floor fell to %d within ten seconds", got)
+	}
+	if got := floorAfter(3*time.Hour - 10*time.Second); got != (rate+1)/2 && got != rate/2 {
 		t.Errorf("floor is %d after a quarter of its half-life in an empty pool, want half of %d", got, rate)
 	}
 	if got := floorAfter(12 * time.Hour); got != policy.MinRelayFee {
@@ -321,10 +324,41 @@ func TestExpiry(t *testing.T) {
 	l.accept(old)
 	l.now = l.now.Add(300 * time.Hour)
 	l.accept(child, pay(1000, 1, coins[1]))
-	l.now = l.now.Add(36*time.Hour + time.Second)
-	fresh := pay(1000, 1, coins[2])
+	l.now = l.now.Add(36 * time.Hour)
+	l.accept(pay(1000, 1, coins[2]))
+	l.holds(old, child, pay(1000, 1, coins[1]), pay(1000, 1, coins[2])) // two weeks, and no more
+	l.now = l.now.Add(time.Second)
+	fresh := pay(2000, 1, coins[2])
 	l.accept(fresh)
 	l.holds(fresh, pay(1000, 1, coins[1]))
+}
+
+// TestNewestGoesFirst has a full pool of transactions that pay the same.
+func TestNewestGoesFirst(t *testing.T) {
+	l := newLab(t, DefaultPolicy())
+	coins := l.matured(5)
+	first := pay(1000, 1, coins[0])
+	l.policy.MaxMemory = 4 * NewEntry(first, 1000, 0, l.now, 0).memory()
+	l.open()
+	kept := []*wire.MsgTx{first, pay(1000, 1, coins[1]), pay(1000, 1, coins[2])}
+	l.accept(kept...)
+	l.now = l.now.Add(time.Second)
+	l.accept(pay(1000, 1, coins[3]))
+	better := pay(2000, 1, coins[4])
+	l.accept(better)
+	l.holds(append(kept, better)...)
+}
+
+// TestReturningIsBounded disconnects more than is kept: the highest blocks give way.
+func TestReturningIsBounded(t *testing.T) {
+	var back returned
+	for height := range byte(4) {
+		tx := &wire.MsgTx{LockTime: uint32(height), TxOut: []*wire.TxOut{{PkScript: make([]byte, maxReturning*2/5)}}}
+		back.add(chain.Step{Block: &wire.MsgBlock{Transactions: []*wire.MsgTx{{}, tx}}})
+	}
+	if len(back.blocks) != 2 || back.size > maxReturning || back.blocks[0].txs[0].LockTime != 2 {
+		t.Errorf("%d blocks of %d bytes, from %d on", len(back.blocks), back.size, back.blocks[0].txs[0].LockTime)
+	}
 }
 
 func TestReorganisation(t *testing.T) {
