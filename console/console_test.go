@@ -11,6 +11,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
 )
 
 func TestFormat(t *testing.T) {
@@ -236,6 +237,38 @@ func TestPickTakesAnotherText(t *testing.T) {
 	}
 }
 
+func TestTablesShrink(t *testing.T) {
+	address := strings.Repeat("a", 44)
+	table := Table{Head: []string{"#", "Address", "Sum"}, Shrink: []int{1}}
+	for _, c := range []struct{ room, want int }{{100, 44}, {2 + 44 + 2 + 10 + 2, 44}, {40, 24}, {10, leastColumn}} {
+		widths := []int{2, 44, 10}
+		if table.fit(widths, c.room); widths[1] != c.want || widths[0] != 2 || widths[2] != 10 {
+			t.Errorf("in %d columns: %v, want %d", c.room, widths, c.want)
+		}
+	}
+	// Where there is no terminal nothing is cut.
+	var out bytes.Buffer
+	table.Rows = [][]string{{"1", address, strings.Repeat("9", 60)}}
+	(&Screen{Out: &out}).Table(table)
+	if !strings.Contains(out.String(), address) {
+		t.Errorf("cut:\n%s", &out)
+	}
+}
+
+func TestFold(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                         "",
+		"one two three":            "one two|  three",
+		"one":                      "one",
+		"incomprehensible":         "incomprehensible",
+		"a incomprehensible b c d": "a|  incomprehensible|  b c d",
+	} {
+		if got := fold(text, 8, "|  "); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestNoTerminalAsksNothing(t *testing.T) {
 	var out bytes.Buffer
 	s := &Screen{In: strings.NewReader("y\n1\n"), Err: &out}
@@ -303,6 +336,34 @@ func testWords() WordList {
 			}
 			return nil
 		},
+	}
+}
+
+// TestWordsSayWhenTheyAreEnough, and when one of them is wrong.
+func TestWordsSayWhenTheyAreEnough(t *testing.T) {
+	m := &wordEntry{list: testWords(), width: 40}
+	for range 11 {
+		press(m, "able", "space")
+	}
+	if view := m.View().Content; strings.Contains(view, "Enter ends") {
+		t.Errorf("after 11 words:\n%s", view)
+	}
+	press(m, "about", "space")
+	if view := m.View().Content; !strings.Contains(view, "These 12 words fit together: Enter") {
+		t.Errorf("after 12 words:\n%s", view)
+	}
+	press(m, "backspace", "backspace", "backspace", "backspace", "backspace", "backspace", "zoo", "space")
+	if view := m.View().Content; !strings.Contains(view, "no mnemonic") {
+		t.Errorf("after 12 wrong words:\n%s", view)
+	}
+	for line := range strings.Lines(m.View().Content) {
+		if lipgloss.Width(line) > 64 { // four words a row
+			t.Errorf("too wide: %q", line)
+		}
+	}
+	press(m, "backspace", "backspace", "backspace", "backspace", "about", "enter", "enter")
+	if !m.accepted {
+		t.Errorf("Enter did not end: %q", m.message)
 	}
 }
 

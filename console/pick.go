@@ -149,6 +149,7 @@ type picker struct {
 	cursor int   // into shown
 	top    int   // first visible row of shown
 	height int   // rows that fit
+	width  int   // of the terminal, 0 while unknown
 	chosen *Picked
 	done   bool
 }
@@ -209,6 +210,7 @@ func (m *picker) Init() tea.Cmd { return nil }
 func (m *picker) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
+		m.width = msg.Width
 		m.height = max(1, min(pickRows, msg.Height-5))
 	case tea.PasteMsg:
 		m.setFilter(m.filter + Clean(strings.TrimSpace(msg.Content)))
@@ -306,7 +308,7 @@ func (m *picker) View() tea.View {
 	}
 	if len(m.shown) == 0 {
 		hint, _ := m.other(strings.TrimSpace(m.filter))
-		b.WriteString("  " + cmp.Or(Clean(hint), "nothing has that in it") + "\n")
+		b.WriteString("  " + fold(cmp.Or(Clean(hint), "nothing has that in it"), cmp.Or(m.width, 80)-2, "\n  ") + "\n")
 	}
 	b.WriteString(faintStyle.Render(fmt.Sprintf("  %s of %s · type to filter, arrows, Enter · Esc leaves",
 		Thousands(int64(len(m.shown))), Thousands(int64(len(m.Choices))))))

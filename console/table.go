@@ -2,6 +2,7 @@ package console
 
 import (
 	"bufio"
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -15,6 +16,32 @@ type Table struct {
 	Rows  [][]string
 	// Foot is a last row of sums, or empty.
 	Foot []string
+	// Shrink are columns of addresses and hashes. On a terminal that is too
+	// narrow they are cut in their middle, the widest first.
+	Shrink []int
+}
+
+// leastColumn is how far a column shrinks. Policy.
+const leastColumn = 9
+
+// fit narrows the columns that may shrink until a row has at most room columns.
+func (t *Table) fit(widths []int, room int) {
+	over := 2*(len(widths)-1) - room
+	for _, width := range widths {
+		over += width
+	}
+	for ; over > 0; over-- {
+		widest := -1
+		for _, i := range t.Shrink {
+			if widths[i] > leastColumn && (widest < 0 || widths[i] > widths[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return
+		}
+		widths[widest]--
+	}
 }
 
 var (
@@ -39,6 +66,9 @@ func (s *Screen) Table(t Table) {
 	for _, row := range t.Rows {
 		measure(row)
 	}
+	if s.OutIsTerminal() {
+		t.fit(widths, s.Width())
+	}
 	out := bufio.NewWriter(s.Out)
 	defer out.Flush()
 	line := func(row []string) string {
@@ -47,7 +77,10 @@ func (s *Screen) Table(t Table) {
 			if i > 0 {
 				b.WriteString("  ")
 			}
-			pad := strings.Repeat(" ", widths[i]-lipgloss.Width(cell))
+			if slices.Contains(t.Shrink, i) {
+				cell = Short(cell, widths[i])
+			}
+			pad := strings.Repeat(" ", max(0, widths[i]-lipgloss.Width(cell)))
 			switch {
 			case i < len(t.Right) && t.Right[i]:
 				b.WriteString(pad + cell)
@@ -67,7 +100,7 @@ func (s *Screen) Table(t Table) {
 }
 
 // Fields prints pairs of a label and a value, the values under each other. A
-// pair whose value is empty is left out.
+// pair whose value is empty is left out. On a terminal long values are folded.
 func (s *Screen) Fields(pairs ...[2]string) {
 	width := 0
 	for _, pair := range pairs {
@@ -77,9 +110,40 @@ func (s *Screen) Fields(pairs ...[2]string) {
 	}
 	for _, pair := range pairs {
 		if pair[1] != "" {
-			s.Printf("%s%s  %s\n", s.Faint(pair[0]), strings.Repeat(" ", width-lipgloss.Width(pair[0])), pair[1])
+			s.Printf("%s%s  %s\n", s.Faint(pair[0]), strings.Repeat(" ", width-lipgloss.Width(pair[0])), s.Fold(pair[1], width+2))
 		}
 	}
+}
+
+// Fold breaks text between words where it is wider than the terminal, and
+// indents what follows. Elsewhere than on a terminal it stays as it is.
+func (s *Screen) Fold(text string, indent int) string {
+	if !s.OutIsTerminal() {
+		return text
+	}
+	return fold(text, s.Width()-indent, "\n"+strings.Repeat(" ", indent))
+}
+
+// fold puts lineBreak in place of spaces so that no line is wider than width, if
+// the words let it.
+func fold(text string, width int, lineBreak string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Split(text, " ") {
+		wide := lipgloss.Width(word)
+		switch {
+		case i == 0:
+		case column+1+wide > width && column > 0:
+			b.WriteString(lineBreak)
+			column = 0
+		default:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += wide
+	}
+	return b.String()
 }
 
 // Bold returns text in bold where Out shows it.

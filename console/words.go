@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -76,6 +77,8 @@ func (s *Screen) wordsPlain(ctx context.Context, list WordList) ([]string, error
 		}
 		if entry.message != "" {
 			s.Notef("%s\n", entry.message)
+		} else if hint := entry.mayEnd(); hint != "" {
+			s.Notef("%s\n", hint)
 		}
 	}
 }
@@ -87,6 +90,7 @@ type wordEntry struct {
 	words    []string
 	typed    string
 	message  string
+	width    int // of the terminal, 0 while unknown
 	accepted bool
 	left     bool
 }
@@ -97,6 +101,8 @@ func (m *wordEntry) Init() tea.Cmd { return nil }
 // Update implements tea.Model.
 func (m *wordEntry) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width = msg.Width
 	case tea.PasteMsg:
 		m.add(m.typed + msg.Content)
 	case tea.KeyPressMsg:
@@ -193,6 +199,18 @@ func (m *wordEntry) add(text string) {
 	}
 }
 
+// mayEnd says, when there are as many words as a mnemonic can have, whether they
+// are one: Enter ends the entry then.
+func (m *wordEntry) mayEnd() string {
+	if !slices.Contains(counts, len(m.words)) {
+		return ""
+	}
+	if m.list.Check(m.words) != nil {
+		return fmt.Sprintf("These %d words are no mnemonic, one of them is wrong; or go on typing.", len(m.words))
+	}
+	return fmt.Sprintf("These %d words fit together: Enter ends, or go on typing.", len(m.words))
+}
+
 // finish ends the entry if the words belong together.
 func (m *wordEntry) finish() {
 	if !slices.Contains(counts, len(m.words)) {
@@ -222,17 +240,18 @@ func (m *wordEntry) View() tea.View {
 	prompt := fmt.Sprintf("%3d ", len(m.words)+1)
 	row := strings.Count(b.String(), "\n")
 	b.WriteString(prompt + m.typed + "\n\n")
+	folded := func(text string) string { return fold(text, cmp.Or(m.width, 80), "\n") }
 	switch found := m.list.Complete(m.words, m.typed); {
 	case m.message != "":
-		b.WriteString(warnStyle.Render(m.message))
+		b.WriteString(warnStyle.Render(folded(m.message)))
 	case m.typed != "" && len(found) > 0:
-		b.WriteString(faintStyle.Render(strings.Join(found[:min(len(found), 8)], "  ")))
+		b.WriteString(faintStyle.Render(folded(strings.Join(found[:min(len(found), 8)], "  "))))
 	case m.typed != "":
-		b.WriteString(warnStyle.Render("no word begins so; near it: " + strings.Join(m.list.Nearest(m.words, m.typed), ", ")))
-	case slices.Contains(counts, len(m.words)):
-		b.WriteString("Enter ends, or go on typing.")
+		b.WriteString(warnStyle.Render(folded("no word begins so; near it: " + strings.Join(m.list.Nearest(m.words, m.typed), ", "))))
+	default:
+		b.WriteString(folded(m.mayEnd()))
 	}
-	b.WriteString("\n\n" + faintStyle.Render("Tab completes · Space or Enter takes the word · Backspace goes back · Esc leaves") + "\n")
+	b.WriteString("\n\n" + faintStyle.Render(folded("Tab completes · Space or Enter takes the word · Backspace back · Esc leaves")) + "\n")
 	v := tea.NewView(b.String())
 	v.AltScreen = true
 	v.Cursor = tea.NewCursor(len([]rune(prompt+m.typed)), row)

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 
@@ -48,7 +49,7 @@ func (a *announcer) Follow(steps []chain.Step) error {
 		hash := s.Entry.Hash.String()
 		a.host.events.Publish(rpc.Event{
 			Kind: "disconnected", Height: s.Entry.Height, Hash: hash,
-			Text: fmt.Sprintf("block %d %s left the best chain", s.Entry.Height, short(hash)),
+			Text: fmt.Sprintf("block %s %s left the best chain", grouped(s.Entry.Height), short(hash)),
 		})
 		a.position = s.Entry.Parent().Hash
 	}
@@ -60,7 +61,7 @@ func (a *announcer) connected(s chain.Step) {
 	coinbase := s.Block.Transactions[0]
 	reward := consensus.Amount(consensus.OutputSum(coinbase))
 	to := a.host.payee(coinbase.TxOut[0].PkScript)
-	text := fmt.Sprintf("block %d %s: %s, reward %s", height, short(hash), plural(len(s.Block.Transactions), "transaction"), reward)
+	text := fmt.Sprintf("block %s %s: %s, reward %s", grouped(height), short(hash), plural(len(s.Block.Transactions), "transaction"), reward)
 	if to != "" {
 		text += " to " + to
 	}
@@ -71,7 +72,7 @@ func (a *announcer) connected(s chain.Step) {
 	if height > 0 && now < before {
 		a.host.events.Publish(rpc.Event{
 			Kind: "halving", Height: height + 1, Reward: consensus.Amount(now),
-			Text: fmt.Sprintf("halving: from block %d on a block's subsidy is %s", height+1, consensus.Amount(now)),
+			Text: fmt.Sprintf("halving: from block %s on a block's subsidy is %s", grouped(height+1), consensus.Amount(now)),
 		})
 	}
 }
@@ -101,4 +102,13 @@ func plural(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// grouped shows a height as people read it, 1,234.
+func grouped(n int32) string {
+	digits := strconv.Itoa(int(n))
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
 }

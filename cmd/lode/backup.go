@@ -2,10 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,9 +19,9 @@ func (p *program) when(unix int64) string { return console.When(unix, time.Local
 func (p *program) backupCommand() *cobra.Command {
 	return group("backup", "List, check and restore the backups of the chain",
 		`A backup holds the blocks since the one before it; together they are the whole
-chain. lode up writes one every few blocks. Backups hold no keys: the words of the
-wallets are kept by nobody but you. Beside the backups of a network of one's own
-lies a copy of its rules, network.toml.`,
+chain. lode up writes one every few blocks. Backups hold no keys: the words of
+the wallets are kept by nobody but you. Beside the backups of a network of
+one's own lies a copy of its rules, network.toml.`,
 		"  lode backup list\n  lode backup verify\n  lode backup restore backups/chain_backup_5.json",
 		p.backupListCommand(), p.backupVerifyCommand(), p.backupRestoreCommand())
 }
@@ -67,20 +66,27 @@ func (p *program) showBackups(backups []rpc.Backup) {
 		return
 	}
 	t := console.Table{
-		Head:  []string{"File", "From", "To", "Blocks", "Size", "Written", "Tip"},
-		Right: []bool{false, true, true, true, true, false, false},
+		Head:   []string{"File", "From", "To", "Blocks", "Size", "Written", "Tip"},
+		Right:  []bool{false, true, true, true, true, false, false},
+		Shrink: []int{6},
 	}
+	var damaged []string
 	for _, b := range backups {
-		tip := console.Short(b.Tip, 20)
+		file := filepath.Base(b.File)
 		if b.Error != "" {
-			tip = p.screen.Warn(console.Clean(b.Error))
+			damaged = append(damaged, about(b))
+			t.Rows = append(t.Rows, []string{file, "-", "-", "-", console.Size(b.Size), "-", "damaged"})
+			continue
 		}
 		t.Rows = append(t.Rows, []string{
-			filepath.Base(b.File), strconv.Itoa(int(b.FirstBlock)), strconv.Itoa(int(b.Height)),
-			strconv.Itoa(b.Blocks), console.Size(b.Size), p.when(b.Created), tip,
+			file, console.Thousands(int64(b.FirstBlock)), console.Thousands(int64(b.Height)),
+			console.Thousands(int64(b.Blocks)), console.Size(b.Size), p.when(b.Created), console.Short(b.Tip, 20),
 		})
 	}
 	p.screen.Table(t)
+	for _, d := range damaged {
+		p.screen.Printf("%s\n", p.screen.Warn(console.Clean(d)))
+	}
 	p.screen.Printf("In %s. They hold no keys: keep the words of your wallets.\n", filepath.Dir(backups[0].File))
 }
 
@@ -91,8 +97,8 @@ func (p *program) backupVerifyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "verify [FILE…]", Short: "Check backups (default: all)",
 		Long: `Checks that backups are whole and of this network, and that the backups before
-them are there. Files of a network that is not here are checked by the network.toml
-that lies beside them. The exit code is 0 only when all are sound.`,
+them are there. Files of a network that is not here are checked by the
+network.toml that lies beside them. The exit code is 0 only when all are sound.`,
 		Example: "  lode backup verify\n  lode backup verify backups/chain_backup_5.json",
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -114,7 +120,7 @@ that lies beside them. The exit code is 0 only when all are sound.`,
 				if b.Error != "" {
 					bad++
 				}
-				if !p.json {
+				if !p.json && (b.Error == "" || len(checked) > 1) {
 					p.showVerified(b)
 				}
 			}
@@ -125,7 +131,7 @@ that lies beside them. The exit code is 0 only when all are sound.`,
 			}
 			switch {
 			case bad == 1 && len(checked) == 1:
-				return fmt.Errorf("%s: %s", checked[0].File, checked[0].Error)
+				return errors.New(about(checked[0]))
 			case bad > 0:
 				return errBadBackups
 			case !p.json:
@@ -138,18 +144,27 @@ that lies beside them. The exit code is 0 only when all are sound.`,
 
 func (p *program) showVerified(b rpc.Backup) {
 	if b.Error != "" {
-		p.screen.Printf("%s  %s\n", filepath.Base(b.File), p.screen.Warn(console.Clean(b.Error)))
+		p.screen.Printf("%s\n", p.screen.Warn(console.Clean(about(b))))
 		return
 	}
-	p.screen.Printf("%s  sound, heights %d to %d\n", filepath.Base(b.File), b.FirstBlock, b.Height)
+	p.screen.Printf("%s  sound, heights %s to %s\n", filepath.Base(b.File),
+		console.Thousands(int64(b.FirstBlock)), console.Thousands(int64(b.Height)))
+}
+
+// about is what is wrong with a backup, beginning with its name.
+func about(b rpc.Backup) string {
+	if strings.HasPrefix(b.Error, b.File) || strings.HasPrefix(b.Error, filepath.Base(b.File)) {
+		return b.Error
+	}
+	return filepath.Base(b.File) + ": " + b.Error
 }
 
 func (p *program) backupRestoreCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "restore FILE", Short: "Take in the chain of a backup",
-		Long: `Takes in the blocks of a backup and of those before it, which lie beside it. Every
-block is checked in full. Into an empty data directory this brings back the chain;
-wallets come back from their words (lode wallet restore).
+		Long: `Takes in the blocks of a backup and of those before it, which lie beside it.
+Every block is checked in full. Into an empty data directory this brings back
+the chain; wallets come back from their words (lode wallet restore).
 
 The rules of a network of one's own lie beside its backups as network.toml; an
 empty data directory gets them from there.`,

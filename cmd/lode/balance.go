@@ -19,9 +19,9 @@ type balanceJSON struct {
 func (p *program) balanceCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "balance [WALLET]", Short: "Show what the wallets have",
-		Long: `Shows what all wallets have, or one. Spendable can be paid with now. Immature was
-mined and waits for its confirmations. Pending was paid by others and is not in a
-block yet.`,
+		Long: `Shows what all wallets have, or one. Spendable can be paid with now. Immature
+was mined and waits for its confirmations. Pending was paid by others and is
+not in a block yet.`,
 		Example: "  lode balance\n  lode balance Wallet1",
 		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -60,7 +60,7 @@ func rss(pid int) float64 {
 func stop(b *testing.B, up *exec.Cmd) {
 	b.Helper()
 	_ = up.Process.Signal(os.Interrupt)
-	_ = up.Wait() // 130
+	_ = up.Wait()
 }
 
 // BenchmarkUp is lode up on an empty directory until RPC answers with funded

@@ -166,7 +166,10 @@ func (p *program) showBlock(b blockView) {
 		[2]string{"  Size", fmt.Sprintf("%s, weight %s", console.Size(b.Size), console.Thousands(b.Weight))},
 	)
 	p.screen.Printf("\n")
-	t := console.Table{Head: []string{"#", "Transaction", "Outputs", "Amount", "Fee"}, Right: []bool{true, false, true, true, true}}
+	t := console.Table{
+		Head:  []string{"#", "Transaction", "Outputs", "Amount", "Fee"},
+		Right: []bool{true, false, true, true, true}, Shrink: []int{1},
+	}
 	for i, tx := range b.Txs {
 		fee := tx.Fee.String()
 		if i == 0 {
@@ -180,7 +183,7 @@ func (p *program) showBlock(b blockView) {
 func (p *program) txCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "tx TXID", Short: "Show a transaction",
-		Long:    "Shows a transaction, confirmed or waiting. --json prints getrawtransaction's reply, verbosity 2.",
+		Long:    "Shows a transaction, confirmed or waiting.\n--json prints getrawtransaction's reply, verbosity 2.",
 		Example: "  lode tx TXID",
 		Args:    needArgs("TXID"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -223,7 +226,7 @@ func (p *program) showTx(tx txView) {
 		[2]string{"  Size", fmt.Sprintf("%s, %d vB", console.Size(tx.Size), tx.VSize)},
 	)
 	p.screen.Printf("\n")
-	in := console.Table{Head: []string{"Input", "Spends", "Of", "Amount"}, Right: []bool{true, false, false, true}}
+	in := console.Table{Head: []string{"Input", "Spends", "Of", "Amount"}, Right: []bool{true, false, false, true}, Shrink: []int{1, 2}}
 	coinbase := false
 	for i, vin := range tx.In {
 		spends, of, amount := fmt.Sprintf("%s:%d", vin.TxID, vin.Vout), "", ""
@@ -237,7 +240,7 @@ func (p *program) showTx(tx txView) {
 	}
 	p.screen.Table(in)
 	p.screen.Printf("\n")
-	out := console.Table{Head: []string{"Output", "To", "Amount"}, Right: []bool{true, false, true}}
+	out := console.Table{Head: []string{"Output", "To", "Amount"}, Right: []bool{true, false, true}, Shrink: []int{1}}
 	for _, vout := range tx.Out {
 		out.Rows = append(out.Rows, []string{strconv.Itoa(int(vout.N)), vout.Script.shown(), vout.Value.String()})
 	}

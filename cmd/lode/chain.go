@@ -17,7 +17,7 @@ import (
 
 func (p *program) chainCommand() *cobra.Command {
 	return group("chain", "Look at the whole chain, check it, export and import it",
-		"Looks at the whole chain, checks it from its first block, and carries blocks in and out.",
+		"Looks at the whole chain, checks it from its first block, and carries blocks\nin and out.",
 		"  lode chain info\n  lode chain verify\n  lode chain export chain.dat",
 		p.chainInfoCommand(), p.chainVerifyCommand(), p.chainExportCommand(), p.chainImportCommand())
 }
@@ -142,8 +142,8 @@ func (p *program) chainVerifyCommand() *cobra.Command {
 func (p *program) chainExportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "export FILE", Short: "Write all blocks to a file",
-		Long: `Writes the blocks of the best chain as bootstrap.dat records, compressed when the
-name ends in .gz. A file that is there already is never written over.`,
+		Long: `Writes the blocks of the best chain as bootstrap.dat records, compressed when
+the name ends in .gz. A file that is there already is never written over.`,
 		Example: "  lode chain export chain.dat.gz",
 		Args:    needArgs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -173,9 +173,9 @@ name ends in .gz. A file that is there already is never written over.`,
 func (p *program) chainImportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "import FILE", Short: "Take in blocks from a file",
-		Long: `Takes in blocks from a file of bootstrap.dat records, gzipped or not, as lode chain
-export and Bitcoin Core's tools write them. Every block is checked in full. After
-Ctrl-C the same command goes on where it was.`,
+		Long: `Takes in blocks from a file of bootstrap.dat records, gzipped or not, as lode
+chain export and Bitcoin Core's tools write them. Every block is checked in
+full. After Ctrl-C the same command goes on where it was.`,
 		Example: "  lode chain import chain.dat.gz",
 		Args:    needArgs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {

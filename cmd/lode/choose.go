@@ -156,8 +156,9 @@ func walletPick(title string, wallets []rpc.Wallet, sender string) console.Pick 
 // walletTable shows wallets with their balances, and the sums under them.
 func (p *program) walletTable(wallets []rpc.Wallet, sums bool) {
 	t := console.Table{
-		Head:  []string{"#", "Name", "Type", "Address", "Spendable", "Immature", "Pending"},
-		Right: []bool{true, false, false, false, true, true, true},
+		Head:   []string{"#", "Name", "Type", "Address", "Spendable", "Immature", "Pending"},
+		Right:  []bool{true, false, false, false, true, true, true},
+		Shrink: []int{3},
 	}
 	var spendable, immature, pending rpc.Amount
 	for _, w := range wallets {

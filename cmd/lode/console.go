@@ -24,10 +24,10 @@ const historyFile = "console_history"
 func (p *program) consoleCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "console", Short: "Talk to the chain at a prompt",
-		Long: `Talks to the chain at a prompt: all commands without the word lode, with history
-and completion (Tab), and a line for each block, halving and backup. help NAME
-explains a command; exit leaves. From a pipe it runs a line a command and stops at
-the first that fails.`,
+		Long: `Talks to the chain at a prompt: all commands without the word lode, with
+history and completion (Tab), and a line for each block, halving and backup.
+help NAME explains a command; exit leaves. From a pipe it runs a line a command
+and stops at the first that fails.`,
 		Example: "  lode console\n  echo 'mine 5' | lode console",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if p.lent != nil {

@@ -72,6 +72,9 @@ func (p *program) explain(ctx context.Context, err error) string {
 		return ""
 	}
 	if _, ok := interruption(ctx, err); ok {
+		if p.lent != nil && errors.Is(err, console.ErrCancelled) {
+			return "left; nothing was done" // a question at the console's prompt
+		}
 		return "interrupted; what was confirmed before is kept"
 	}
 	switch {

@@ -43,12 +43,12 @@ func (p *program) initCommand() *cobra.Command {
 	var f initFlags
 	c := &cobra.Command{
 		Use: "init [NAME]", Short: "Make a network of your own, to keep",
-		Long: `Makes a network of your own: its rules as a commented file, its first block, and a
-wallet of new random words. It lands in .lode in this folder (or in --datadir), and
-lode up in this folder runs it. Nothing is mined in advance.
+		Long: `Makes a network of your own: its rules as a commented file, its first block,
+and a wallet of new random words. It lands in .lode in this folder (or in
+--datadir), and lode up in this folder runs it. Nothing is mined in advance.
 
-Proof of work on ordinary processors protects nobody from an outsider with mining
-hardware: keep such a chain among people who trust each other.`,
+Proof of work on ordinary processors protects nobody from an outsider with
+mining hardware: keep such a chain among people who trust each other.`,
 		Example: `  lode init acme
   lode init acme --proof-of-work retarget
   lode init acme --yes --passphrase-file pass.txt --no-confirm`,

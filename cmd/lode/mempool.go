@@ -55,8 +55,9 @@ func (p *program) mempoolCommand() *cobra.Command {
 					return nil
 				}
 				t := console.Table{
-					Head:  []string{"Transaction", "Waiting", "vB", "Fee", "sat/vB", "Depends on"},
-					Right: []bool{false, true, true, true, true, true},
+					Head:   []string{"Transaction", "Waiting", "vB", "Fee", "sat/vB", "Depends on"},
+					Right:  []bool{false, true, true, true, true, true},
+					Shrink: []int{0},
 				}
 				for _, row := range rows {
 					t.Rows = append(t.Rows, []string{

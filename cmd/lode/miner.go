@@ -33,9 +33,9 @@ func (p *program) minerCommand() *cobra.Command {
 	var f minerFlags
 	c := &cobra.Command{
 		Use: "miner", Short: "Mine in a process of its own until Ctrl-C",
-		Long: `Mines in a process of its own: the first block at once, then one at each interval,
-transactions or not. Any number of miners may run. When the node goes away they
-wait for it, or become it.`,
+		Long: `Mines in a process of its own: the first block at once, then one at each
+interval, transactions or not. Any number of miners may run. When the node goes
+away they wait for it, or become it.`,
 		Example: "  lode miner\n  lode miner --to Wallet2 --interval 10s\n  lode miner --blocks 2 --interval 1s",
 		RunE: func(c *cobra.Command, _ []string) error {
 			switch {

@@ -79,6 +79,7 @@ the chain, the others join it. Nothing has to be set up: lode up.`,
 	}
 	root.SetOut(p.screen.Out)
 	root.SetErr(p.screen.Err)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s (%s --help)", flagProblem(c, err), c.CommandPath())
 	})

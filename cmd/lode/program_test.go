@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
 
 	"github.com/lode-chain/lode/console"
 	"github.com/lode-chain/lode/rpc"
@@ -165,6 +169,28 @@ func TestSettingsOfUp(t *testing.T) {
 	if s, _ := settings(up{interval: 1500 * time.Millisecond}, "interval"); s.Interval != "1.5s" {
 		t.Errorf("--interval: %+v", s)
 	}
+}
+
+// TestHelpFitsIntoATerminal of 80 columns, for every command.
+func TestHelpFitsIntoATerminal(t *testing.T) {
+	var out bytes.Buffer
+	p := &program{screen: &console.Screen{Out: &out, Err: &out}, getenv: func(string) string { return "" }}
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		out.Reset()
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if line = strings.TrimSuffix(line, "\n"); utf8.RuneCountInString(line) > 80 {
+				t.Errorf("%s --help: %q", c.CommandPath(), line)
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(p.root())
 }
 
 func TestTwoOf(t *testing.T) {

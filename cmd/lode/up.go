@@ -54,8 +54,9 @@ func (p *program) upCommand() *cobra.Command {
 An empty one becomes the demonstration network regtest with five funded wallets.
 
 A block is mined at each interval when a transaction waits. Interval, mining,
-backups and port are remembered for the next time. When another process hosts the
-chain already, the flags are applied there, and this one shows what happens.`,
+backups and port are remembered for the next time. When another process hosts
+the chain already, the flags are applied there, and this one shows what
+happens.`,
 		Example: `  lode up
   lode up --interval 10s --empty-blocks
   lode up --wallets 20 --random-mnemonic

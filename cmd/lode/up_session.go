@@ -313,7 +313,7 @@ func (u *upSession) banner(s rpc.Status, wallets []rpc.Wallet, words [2]string, 
 		[2]string{"Backups", backupLine(s)},
 		[2]string{"Remembered", u.remembered(s)},
 	)
-	screen.Printf("\n%s\n", funding)
+	screen.Printf("\n%s\n", screen.Fold(funding, 0))
 	if keys.IsPublished(words[0]) {
 		screen.Printf("%s\n", screen.Warn("These words are published: everybody has these keys. For experiments only."))
 	}
@@ -323,7 +323,7 @@ func (u *upSession) banner(s rpc.Status, wallets []rpc.Wallet, words [2]string, 
 	if s.Locked {
 		screen.Printf("%s\n", screen.Warn("The wallets are locked: payments ask for the passphrase."))
 	}
-	screen.Printf("Ctrl-C stops this, lode stop stops all. Try lode send or lode console in another terminal.\n\n")
+	screen.Printf("%s\n\n", screen.Fold("Ctrl-C stops this, lode stop stops all. Try lode send or lode console in another terminal.", 0))
 }
 
 // remembered says what was set in an earlier run, and the flags that change it.

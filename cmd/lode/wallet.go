@@ -126,7 +126,7 @@ func (p *program) showNewWallets(made newWalletsJSON) {
 		}
 		p.screen.Printf("\n")
 	}
-	p.screen.Printf("%s\n", p.screen.Warn("Keep the words safe: whoever has them has the coins, and nothing else brings them back."))
+	p.screen.Printf("%s\n", p.screen.Warn(p.screen.Fold("Keep the words safe: whoever has them has the coins, and nothing else brings them back.", 0)))
 	noun := "wallets"
 	if len(made.Wallets) == 1 {
 		noun = "wallet"
@@ -258,7 +258,7 @@ func (p *program) showWallet(w rpc.WalletKeys) {
 func (p *program) walletRenameCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rename WALLET NAME", Short: "Give a wallet another name",
-		Long:    "Gives a wallet another name. Names of digits only are refused: they would look like numbers.",
+		Long:    "Gives a wallet another name. Names of digits only are refused: they would look\nlike numbers.",
 		Example: "  lode wallet rename Wallet1 Alice",
 		Args:    needArgs("WALLET", "NAME"), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {

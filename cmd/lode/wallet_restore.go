@@ -30,13 +30,13 @@ func (p *program) walletRestoreCommand() *cobra.Command {
 		Use:   "restore [FILE|-]",
 		Short: "Bring wallets back from their words",
 		Long: `Brings wallets back from their words. Type them one by one: each is completed
-with Tab and checked as it comes, and nothing of it stays on the screen. Or give a
-file, or - for standard input. Arguments of a program are public, so words are
-taken from them only with --words-from-args.
+with Tab and checked as it comes, and nothing of it stays on the screen. Or
+give a file, or - for standard input. Arguments of a program are public, so
+words are taken from them only with --words-from-args.
 
-The search tries all four address types (BIP44, 49, 84, 86), account after account
-until one was never used, and finds the coins on the chain. --path restores one
-key at a path of your own instead.`,
+The search tries all four address types (BIP44, 49, 84, 86), account after
+account until one was never used, and finds the coins on the chain. --path
+restores one key at a path of your own instead.`,
 		Example: `  lode wallet restore
   lode wallet restore words.txt
   lode wallet restore --path m --type legacy`,
