@@ -1,6 +1,8 @@
 package mempool
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/lode-chain/lode/internal/blockfile"
 	"github.com/lode-chain/lode/internal/kv"
+	"github.com/lode-chain/lode/internal/par"
 )
 
 // lossyStore forgets in a crash what was not synced, nor followed by a batch that
@@ -97,4 +100,66 @@ func TestNothingIsLost(t *testing.T) {
 			}
 		}
 	}
+}
+
+// failingStore refuses batches of the pool while fail is set.
+type failingStore struct {
+	kv.Store
+	fail bool
+}
+
+var errNoSpace = errors.New("no space")
+
+func (s *failingStore) Apply(b *kv.Batch, sync bool) error {
+	if s.fail {
+		return errNoSpace
+	}
+	return s.Store.Apply(b, sync)
+}
+
+// TestFollowingCanFail has no room for what a block changes, and for what a
+// reorganisation does: the pool stays what it was, and follows when there is.
+func TestFollowingCanFail(t *testing.T) {
+	l := newLab(t, DefaultPolicy())
+	coins := l.matured(3)
+	store := &failingStore{Store: l.store}
+	var err error
+	l.pool, err = Open(Config{Params: l.params, Chain: l.chain, Store: store, Exec: par.New(), Checked: l.checked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, gone := pay(1000, 1, coins[0]), pay(1000, 1, coins[1])
+	child, orphan := pay(1000, 1, outputs(a)[0]), pay(1000, 1, outputs(gone)[0])
+	l.accept(a, gone, child, orphan)
+	for _, tx := range []*wire.MsgTx{a, gone, child} {
+		if err := l.pool.Prioritise(tx.TxHash(), 500); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fails := func() {
+		t.Helper()
+		before, priorities := l.pool.Snapshot(), l.pool.Priorities()
+		store.fail = true
+		if err := l.pool.CatchUp(t.Context()); !errors.Is(err, errNoSpace) {
+			t.Fatalf("following says %v", err)
+		}
+		store.fail = false
+		if after := l.pool.Snapshot(); after.Tip != before.Tip || after.Sequence != before.Sequence || !slices.EqualFunc(after.Entries, before.Entries, func(a, b *Entry) bool {
+			return a.TxID == b.TxID && a.Ancestors == b.Ancestors && a.Descendants == b.Descendants
+		}) || !slices.EqualFunc(l.pool.Priorities(), priorities, func(a, b Priority) bool { return a.TxID == b.TxID && a.Delta == b.Delta }) {
+			t.Error("the pool has changed")
+		}
+	}
+	fork := l.chain.Tip()
+	other := pay(2000, 1, coins[1])
+	l.mine(a, other)
+	fails()
+	l.holds(child)
+	if p := l.pool.Priorities(); len(p) != 1 || p[0].TxID != child.TxHash() {
+		t.Errorf("priorities %v", p)
+	}
+	e, _ := l.mineOn(fork)
+	l.mineOn(e, other, pay(3000, 1, coins[0]))
+	fails()
+	l.holds()
 }

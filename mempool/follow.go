@@ -24,7 +24,7 @@ func (p *Pool) follow() error {
 		}
 		if len(p.graph.nodes) == 0 && len(p.deltas) == 0 && tip.Height > p.tip.Height && tip.Ancestor(p.tip.Height) == p.tip {
 			// Nothing waits and nothing comes back: the blocks need not be read.
-			if err := p.moveTo(tip, &kv.Batch{}); err != nil {
+			if err := p.moveTo(tip, &move{}); err != nil {
 				return err
 			}
 			p.floor.connected(p.timeAt(tip))
@@ -49,14 +49,32 @@ func (p *Pool) follow() error {
 	}
 }
 
-// moveTo stores a batch together with the new position. It need not be synced:
-// what is lost with it is done again from the position before.
-func (p *Pool) moveTo(tip *chain.Entry, b *kv.Batch) error {
-	b.Put(positionKey, tip.Hash[:])
-	if err := p.config.Store.Apply(b, false); err != nil {
+// move is what a change of the tip does to the store, and to the fee deltas once
+// it is stored.
+type move struct {
+	batch kv.Batch
+	ended []chainhash.Hash // whose deltas are over
+}
+
+// end ends what Prioritise asked for a transaction.
+func (m *move) end(p *Pool, txid chainhash.Hash) {
+	if _, ok := p.deltas[txid]; ok {
+		m.batch.Delete(deltaKey(txid))
+		m.ended = append(m.ended, txid)
+	}
+}
+
+// moveTo stores a move together with the new position, or changes nothing. It need
+// not be synced: what is lost with it is done again from the position before.
+func (p *Pool) moveTo(tip *chain.Entry, m *move) error {
+	m.batch.Put(positionKey, tip.Hash[:])
+	if err := p.config.Store.Apply(&m.batch, false); err != nil {
 		return local("store the position", err)
 	}
 	p.tip = tip
+	for _, txid := range m.ended {
+		delete(p.deltas, txid)
+	}
 	return nil
 }
 
@@ -64,34 +82,46 @@ func (p *Pool) moveTo(tip *chain.Entry, b *kv.Batch) error {
 // Everything else stays possible: with more blocks lock times expire and
 // coinbases mature.
 func (p *Pool) connect(steps []chain.Step) error {
-	var b kv.Batch
-	gone := 0
+	if len(steps) == 0 {
+		return nil
+	}
+	var m move
+	var confirmed, lost []*node // in the order of the blocks
+	seen := map[*node]bool{}
 	for _, step := range steps {
 		for i, tx := range step.Block.Transactions {
-			p.clearDelta(&b, step.TxIDs[i])
+			m.end(p, step.TxIDs[i])
 			if i == 0 {
 				continue
 			}
 			if n := p.graph.nodes[step.TxIDs[i]]; n != nil {
-				stage(&b, nil, p.forget([]*node{n}))
-				gone++
+				seen[n] = true
+				confirmed = append(confirmed, n)
 			}
 			for _, in := range tx.TxIn {
-				if n := p.graph.spent[in.PreviousOutPoint]; n != nil {
-					p.clearDelta(&b, n.entry.TxID)
-					removed := p.forget(withDescendants(n))
-					stage(&b, nil, removed)
-					gone += len(removed)
+				if n := p.graph.spent[in.PreviousOutPoint]; n != nil && !seen[n] {
+					seen[n] = true
+					lost = append(lost, n)
+					m.end(p, n.entry.TxID)
 				}
 			}
 		}
-		p.floor.connected(p.timeAt(step.Entry))
 	}
-	p.touch(gone > 0)
-	if len(steps) == 0 {
-		return nil
+	lost = withDescendants(lost...)
+	for _, n := range slices.Concat(confirmed, lost) {
+		stage(&m.batch, nil, []*Entry{n.entry})
 	}
-	return p.moveTo(steps[len(steps)-1].Entry, &b)
+	tip := steps[len(steps)-1].Entry
+	if err := p.moveTo(tip, &m); err != nil {
+		return err
+	}
+	p.forget(lost)
+	for _, n := range confirmed { // parents first: their children stay
+		p.forget([]*node{n})
+	}
+	p.floor.connected(p.timeAt(tip))
+	p.touch(len(seen) > 0)
+	return nil
 }
 
 // waiting returns the pool's transactions as arrivals.
@@ -109,11 +139,11 @@ func (p *Pool) waiting() []arrival {
 // former come first, since the latter may depend on them.
 func (p *Pool) rebuild(given []arrival) error {
 	var back returned
-	var b kv.Batch
+	var m move
 	tip := p.tip
 	for {
 		var err error
-		if tip, err = p.walk(tip, &back, &b); err != nil {
+		if tip, err = p.walk(tip, &back, &m); err != nil {
 			return err
 		}
 		list := append(p.returning(&back, tip), given...)
@@ -129,7 +159,7 @@ func (p *Pool) rebuild(given []arrival) error {
 			return err
 		}
 		if at == tip {
-			return p.refill(tip, list, given, coins, &b)
+			return p.refill(tip, list, given, coins, &m)
 		}
 	}
 }
@@ -138,7 +168,7 @@ func (p *Pool) rebuild(given []arrival) error {
 // the chain's tip, and returns the tip. The blocks that are connected need not be
 // read for that, as what they confirm has no coins left to spend; but they end
 // what Prioritise asked for.
-func (p *Pool) walk(from *chain.Entry, back *returned, b *kv.Batch) (*chain.Entry, error) {
+func (p *Pool) walk(from *chain.Entry, back *returned, m *move) (*chain.Entry, error) {
 	for {
 		tip := p.config.Chain.Tip()
 		up := tip.Ancestor(from.Height) == from
@@ -155,7 +185,7 @@ func (p *Pool) walk(from *chain.Entry, back *returned, b *kv.Batch) (*chain.Entr
 		for _, step := range steps {
 			if step.Connect {
 				for _, txid := range step.TxIDs {
-					p.clearDelta(b, txid)
+					m.end(p, txid)
 				}
 				from = step.Entry
 				continue
@@ -169,11 +199,11 @@ func (p *Pool) walk(from *chain.Entry, back *returned, b *kv.Batch) (*chain.Entr
 // refill makes the pool of a list of transactions, leaving out what is not
 // possible after tip, and stores the difference. given are those of the list that
 // are in the store.
-func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.OutPoint]*consensus.Coin, b *kv.Batch) (err error) {
-	oldGraph, oldTip := p.graph, p.tip
+func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.OutPoint]*consensus.Coin, m *move) (err error) {
+	oldGraph, oldTip, oldMoves := p.graph, p.tip, p.moves
 	defer func() {
 		if err != nil {
-			p.graph, p.tip = oldGraph, oldTip
+			p.graph, p.tip, p.moves = oldGraph, oldTip, oldMoves
 		}
 	}()
 	p.graph, p.tip = newGraph(), tip
@@ -196,15 +226,15 @@ func (p *Pool) refill(tip *chain.Entry, list, given []arrival, coins map[wire.Ou
 	}
 	for _, e := range p.graph.entries() {
 		if stored[e.TxID] != e.WTxID {
-			b.Put(txKey(e.TxID), encodeRecord(e))
+			m.batch.Put(txKey(e.TxID), encodeRecord(e))
 		}
 		delete(stored, e.TxID)
 	}
 	for txid := range stored {
-		b.Delete(txKey(txid))
-		b.Delete(unbroadcastKey(txid))
+		m.batch.Delete(txKey(txid))
+		m.batch.Delete(unbroadcastKey(txid))
 	}
-	if err := p.moveTo(tip, b); err != nil {
+	if err := p.moveTo(tip, m); err != nil {
 		return err
 	}
 	p.touch(true)

@@ -50,15 +50,6 @@ func (p *Pool) setDelta(txid chainhash.Hash, delta int64) {
 	}
 }
 
-// clearDelta ends what Prioritise asked for a transaction that is about to leave
-// the pool, or is not in it.
-func (p *Pool) clearDelta(b *kv.Batch, txid chainhash.Hash) {
-	if _, ok := p.deltas[txid]; ok {
-		delete(p.deltas, txid)
-		b.Delete(deltaKey(txid))
-	}
-}
-
 // Priority is what Prioritise has added to a transaction's fee.
 type Priority struct {
 	TxID  chainhash.Hash
