@@ -223,7 +223,7 @@ func (p *program) showTx(tx txView) {
 	p.screen.Printf("%s\n", p.screen.Bold("Transaction "+tx.TxID))
 	p.screen.Fields(
 		[2]string{"  State", state},
-		[2]string{"  Size", fmt.Sprintf("%s, %d vB", console.Size(tx.Size), tx.VSize)},
+		[2]string{"  Size", fmt.Sprintf("%s, %s vB", console.Size(tx.Size), console.Thousands(tx.VSize))},
 	)
 	p.screen.Printf("\n")
 	in := console.Table{Head: []string{"Input", "Spends", "Of", "Amount"}, Right: []bool{true, false, false, true}, Shrink: []int{1, 2}}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -154,6 +155,9 @@ the name ends in .gz. A file that is there already is never written over.`,
 			}
 			if _, err := os.Lstat(file); err == nil {
 				return fmt.Errorf("%s is there already; choose another name", file)
+			}
+			if _, err := os.Stat(filepath.Dir(file)); errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("there is no folder %s", filepath.Dir(file))
 			}
 			return p.with(ctx, "chain export", func(c *openChain) error {
 				var r rpc.ExportResult
