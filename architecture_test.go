@@ -29,7 +29,9 @@ var floors = [][]string{
 	{"miner"},
 	{"template"},
 	{"wallet"},
+	{"psbt"},
 	{"descriptor"},
+	{"miniscript"},
 	{"keys"},
 	{"mempool"},
 	{"index"},
@@ -45,7 +47,7 @@ var pure = []string{"consensus", "pow", "address", "network"}
 
 // deciding lists the packages that hold state, but decide without a clock,
 // randomness or logging of their own.
-var deciding = []string{"chain", "mempool", "wallet", "template", "keys", "index"}
+var deciding = []string{"chain", "mempool", "wallet", "template", "keys", "index", "descriptor", "miniscript", "psbt"}
 
 // source is one Go file outside the tests.
 type source struct {
