@@ -2,13 +2,8 @@ package node
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"strconv"
-	"time"
 
 	"github.com/lode-chain/lode/address"
-	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/internal/vault"
 	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/rpc"
@@ -51,39 +46,19 @@ func (h *Host) registerCoreWallet(s *rpc.Server) {
 			},
 			Handler: onWallet(h, (*coreWallet).listUnspent),
 		}, {
-			Name: "sendtoaddress", Summary: "Pays an address.",
-			Params: []rpc.Param{
-				{Name: "address", Type: rpc.String, Help: "Whom to pay"},
-				{Name: "amount", Type: rpc.Any, Help: "In coins"},
-				{Name: "comment", Type: rpc.String, Optional: true, Help: "Not kept"},
-				{Name: "comment_to", Type: rpc.String, Optional: true, Help: "Not kept"},
-				{Name: "subtractfeefromamount", Type: rpc.Bool, Optional: true, Help: "The receiver pays the fee (default false)"},
-				{Name: "replaceable", Type: rpc.Bool, Optional: true, Help: "All payments are"},
-				{Name: "conf_target", Type: rpc.Number, Optional: true, Help: "No meaning here"},
-				{Name: "estimate_mode", Type: rpc.String, Optional: true, Help: "No meaning here"},
-				{Name: "avoid_reuse", Type: rpc.Bool, Optional: true, Help: "No meaning here"},
-				{Name: "fee_rate", Type: rpc.Any, Optional: true, Help: "In sat/vB"},
-				{Name: "verbose", Type: rpc.Bool, Optional: true, Help: "Return an object (default false)"},
-			},
-			Example: `"bcrt1q…" 0.1`, Handler: onWallet(h, (*coreWallet).sendToAddress),
-		}, {
 			Name: "getaddressinfo", Summary: "Tells what a wallet knows of an address.",
 			Params:  []rpc.Param{{Name: "address", Type: rpc.String, Help: "The address"}},
 			Example: `"bcrt1q…"`, Handler: onWallet(h, (*coreWallet).addressInfo),
-		}, {
-			Name: "walletpassphrase", Summary: "Opens the secrets of all wallets for a time.",
-			Params: []rpc.Param{
-				{Name: "passphrase", Type: rpc.String, Help: "Of the wallets"},
-				{Name: "timeout", Type: rpc.Number, Help: "Seconds, at most 100000000"},
-			},
-			Example: `"my pass phrase" 60`, Handler: h.walletPassphrase,
-		}, {
-			Name: "walletlock", Summary: "Closes the secrets of all wallets.", Handler: h.walletLock,
 		},
 	} {
-		m.Section = rpc.SectionWallet
-		s.Register(m)
+		registerCore(s, m)
 	}
+}
+
+// registerCore adds one of Core's methods.
+func registerCore(s *rpc.Server, m rpc.Method) {
+	m.Section = rpc.SectionWallet
+	s.Register(m)
 }
 
 // coreWallet is the wallet of one call: that of /wallet/NAME, else the default.
@@ -290,116 +265,4 @@ func (c *coreWallet) issue() ([]byte, error) {
 		return nil, rpc.CodeWallet.New(err.Error())
 	}
 	return script, c.watch(uint32(c.file.Number()))
-}
-
-func (c *coreWallet) sendToAddress(ctx context.Context, r *rpc.Request) (any, error) {
-	to, err := r.Text(0, "")
-	if err != nil {
-		return nil, err
-	}
-	p := &payment{file: c.file}
-	if p.script, err = address.Decode(to, c.host.params); err != nil {
-		return nil, rpc.Errorf(rpc.CodeInvalidAddress, "Invalid Bitcoin address: %s", clipped(to))
-	}
-	p.to = to
-	if p.amount, err = coreAmount(r.Raw(1)); err != nil {
-		return nil, err
-	}
-	if p.subtract, err = r.Flag(4, false); err != nil {
-		return nil, err
-	}
-	rate, err := coreFeeRate(r.Raw(9))
-	if err != nil {
-		return nil, err
-	}
-	if p.rate, err = c.feeRate(rate); err != nil {
-		return nil, err
-	}
-	verbose, err := r.Flag(10, false)
-	if err != nil {
-		return nil, err
-	}
-	defer c.lockWallet(c.file.Number())()
-	plan, err := c.pay(ctx, p, "")
-	if e, ok := errors.AsType[*rpc.Error](err); ok && e.Code == rpc.CodeInsufficientFunds {
-		return nil, rpc.CodeInsufficientFunds.New("Insufficient funds")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !verbose {
-		return plan.TxID, nil
-	}
-	return struct {
-		TxID   string `json:"txid"`
-		Reason string `json:"fee_reason"`
-	}{plan.TxID, "Fallback fee"}, nil
-}
-
-// coreAmount reads an amount with the errors of Core's AmountFromValue.
-func coreAmount(raw json.RawMessage) (rpc.Amount, error) {
-	var a rpc.Amount
-	if err := json.Unmarshal(raw, &a); err != nil {
-		text := string(raw)
-		if s, err := strconv.Unquote(text); err == nil {
-			text = s
-		}
-		if f, err := strconv.ParseFloat(text, 64); err == nil && (f < 0 || f > float64(consensus.MaxMoney)/float64(consensus.SatsPerCoin)) {
-			return 0, rpc.CodeType.New("Amount out of range")
-		}
-		return 0, rpc.CodeType.New("Invalid amount")
-	}
-	if a == 0 {
-		return 0, rpc.CodeInsufficientFunds.New("Transaction amount too small")
-	}
-	return a, nil
-}
-
-// coreFeeRate reads a rate in sat/vB, a number or a string.
-func coreFeeRate(raw json.RawMessage) (float64, error) {
-	if len(raw) == 0 {
-		return 0, nil
-	}
-	text := string(raw)
-	if s, err := strconv.Unquote(text); err == nil {
-		text = s
-	}
-	rate, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return 0, rpc.CodeType.New("Invalid amount")
-	}
-	return rate, nil
-}
-
-func (h *Host) walletPassphrase(_ context.Context, r *rpc.Request) (any, error) {
-	passphrase, err := r.Text(0, "")
-	if err != nil {
-		return nil, err
-	}
-	seconds, err := r.Int(1, 0)
-	switch {
-	case err != nil:
-		return nil, err
-	case !h.wallets.vault.Encrypted():
-		return nil, walletError(vault.ErrNotEncrypted)
-	case seconds < 0:
-		return nil, rpc.CodeInvalidParameter.New("Timeout cannot be negative.")
-	case passphrase == "":
-		return nil, rpc.CodeInvalidParameter.New("passphrase cannot be empty")
-	case seconds == 0: // checked, and closed again at once
-		if err := h.wallets.unlock(passphrase, 0); err != nil {
-			return nil, err
-		}
-		h.wallets.lock()
-		return nil, nil
-	}
-	return nil, h.wallets.unlock(passphrase, time.Duration(min(seconds, maxUnlock))*time.Second)
-}
-
-func (h *Host) walletLock(context.Context, *rpc.Request) (any, error) {
-	if !h.wallets.vault.Encrypted() {
-		return nil, rpc.CodeWrongEncState.New("Error: running with an unencrypted wallet, but walletlock was called.")
-	}
-	h.wallets.lock()
-	return nil, nil
 }

@@ -262,3 +262,29 @@ func clipped(s string) string {
 	}
 	return s
 }
+
+// registerWalletList adds the methods that show the wallets.
+func (h *Host) registerWalletList(s *rpc.Server) {
+	for _, m := range []rpc.Method{
+		{
+			Name: "lode_wallets", Summary: "Lists all wallets with their balances.",
+			Handler: own(func(ctx context.Context, w *wallets, _ rpc.Empty) (any, error) { return w.list(ctx) }, h),
+		}, {
+			Name: "lode_wallet", Summary: "Returns one wallet.", Params: []rpc.Param{oneParam}, Example: `'{"wallet":"Wallet1"}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.WalletRequest) (any, error) {
+				file, err := w.find(r.Wallet)
+				if err != nil {
+					return nil, err
+				}
+				return w.show(ctx, file)
+			}, h),
+		}, {
+			Name: "lode_renamewallet", Summary: "Gives a wallet another name.",
+			Params:  []rpc.Param{oneParam, {Name: "name", Type: rpc.String, Help: "The new name"}},
+			Example: `'{"wallet":"Wallet1","name":"Alice"}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.RenameWallet) (any, error) { return w.rename(ctx, r) }, h),
+		},
+	} {
+		registerOwn(s, m)
+	}
+}

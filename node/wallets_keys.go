@@ -576,3 +576,34 @@ func (w *wallets) rename(ctx context.Context, r rpc.RenameWallet) (rpc.Wallet, e
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: fmt.Sprintf("wallet %s is now called %s", old, file.Name())})
 	return w.show(ctx, file)
 }
+
+// registerWalletKeys adds the methods that make wallets and show their secrets.
+func (h *Host) registerWalletKeys(s *rpc.Server) {
+	for _, m := range []rpc.Method{
+		{
+			Name: "lode_newwallets", Summary: "Makes wallets, each with words of its own, and returns what it takes to restore them.",
+			Params: []rpc.Param{
+				{Name: "count", Type: rpc.Number, Optional: true, Help: "How many (default 1)"},
+				nameParam,
+				{Name: "words", Type: rpc.Number, Optional: true, Help: "Length of the mnemonic: 12 (default) or 24"},
+				typeParam,
+				{Name: "mnemonic", Type: rpc.String, Optional: true, Help: "Words that all share, as accounts 0, 1, 2…"},
+				passphraseParam,
+				{Name: "show_private", Type: rpc.Bool, Optional: true, Help: "Return the private key of the first address too"},
+			},
+			Example: `'{"count":3}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.NewWallets) (any, error) { return w.newWallets(ctx, r) }, h),
+		}, {
+			Name: "lode_walletkeys", Summary: "Returns a wallet's words and the private key of its first address. Where the wallets are under a passphrase it must be given.",
+			Params: []rpc.Param{oneParam, passphraseParam}, Example: `'{"wallet":"Wallet1"}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.WalletRequest) (any, error) { return w.walletKeys(ctx, r) }, h),
+		}, {
+			Name: "lode_importkey", Summary: "Makes a wallet of one private key and finds its coins, or says that it is here already.",
+			Params:  []rpc.Param{{Name: "key", Type: rpc.String, Help: "64 hex digits or WIF"}, nameParam, typeParam, passphraseParam},
+			Example: `'{"key":"…"}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.ImportKey) (any, error) { return w.importKey(ctx, r) }, h),
+		},
+	} {
+		registerOwn(s, m)
+	}
+}

@@ -1,8 +1,10 @@
 package node
 
 import (
+	"context"
 	"time"
 
+	"github.com/lode-chain/lode/internal/vault"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -75,4 +77,77 @@ func (w *wallets) setPassphrase(passphrase string) error {
 	w.unlockedForever()
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: "the wallets are under a passphrase now"})
 	return nil
+}
+
+// registerLock adds the methods of the wallets' passphrase.
+func (h *Host) registerLock(s *rpc.Server) {
+	for _, m := range []rpc.Method{
+		{
+			Name: "lode_unlock", Summary: "Opens the wallets' secrets until the host ends or walletlock is called.",
+			Params:  []rpc.Param{{Name: "passphrase", Type: rpc.String, Help: "Of the wallets"}},
+			Example: `'{"passphrase":"…"}'`,
+			Handler: own(func(_ context.Context, w *wallets, r rpc.Passphrase) (any, error) {
+				if !w.vault.Encrypted() {
+					return nil, errNoPassphrase
+				}
+				return nil, w.unlock(r.Passphrase, 0)
+			}, h),
+		}, {
+			Name: "lode_setpassphrase", Summary: "Puts the wallets under a passphrase; only before the first is made.",
+			Params:  []rpc.Param{{Name: "passphrase", Type: rpc.String, Help: "The passphrase"}},
+			Example: `'{"passphrase":"…"}'`,
+			Handler: own(func(_ context.Context, w *wallets, r rpc.Passphrase) (any, error) {
+				return nil, w.setPassphrase(r.Passphrase)
+			}, h),
+		},
+	} {
+		registerOwn(s, m)
+	}
+	for _, m := range []rpc.Method{
+		{
+			Name: "walletpassphrase", Summary: "Opens the secrets of all wallets for a time.",
+			Params: []rpc.Param{
+				{Name: "passphrase", Type: rpc.String, Help: "Of the wallets"},
+				{Name: "timeout", Type: rpc.Number, Help: "Seconds, at most 100000000"},
+			},
+			Example: `"my pass phrase" 60`, Handler: h.walletPassphrase,
+		}, {
+			Name: "walletlock", Summary: "Closes the secrets of all wallets.", Handler: h.walletLock,
+		},
+	} {
+		registerCore(s, m)
+	}
+}
+
+func (h *Host) walletPassphrase(_ context.Context, r *rpc.Request) (any, error) {
+	passphrase, err := r.Text(0, "")
+	if err != nil {
+		return nil, err
+	}
+	seconds, err := r.Int(1, 0)
+	switch {
+	case err != nil:
+		return nil, err
+	case !h.wallets.vault.Encrypted():
+		return nil, walletError(vault.ErrNotEncrypted)
+	case seconds < 0:
+		return nil, rpc.CodeInvalidParameter.New("Timeout cannot be negative.")
+	case passphrase == "":
+		return nil, rpc.CodeInvalidParameter.New("passphrase cannot be empty")
+	case seconds == 0: // checked, and closed again at once
+		if err := h.wallets.unlock(passphrase, 0); err != nil {
+			return nil, err
+		}
+		h.wallets.lock()
+		return nil, nil
+	}
+	return nil, h.wallets.unlock(passphrase, time.Duration(min(seconds, maxUnlock))*time.Second)
+}
+
+func (h *Host) walletLock(context.Context, *rpc.Request) (any, error) {
+	if !h.wallets.vault.Encrypted() {
+		return nil, rpc.CodeWrongEncState.New("Error: running with an unencrypted wallet, but walletlock was called.")
+	}
+	h.wallets.lock()
+	return nil, nil
 }

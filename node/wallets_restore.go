@@ -398,3 +398,25 @@ func (w *wallets) tryAccounts(ctx context.Context, seed []byte, types []keys.Typ
 	}
 	return nil
 }
+
+// registerRestore adds the methods that bring wallets back.
+func (h *Host) registerRestore(s *rpc.Server) {
+	for _, m := range []rpc.Method{
+		{
+			Name:    "lode_restorewords",
+			Summary: "Finds the accounts of a mnemonic that were ever paid and makes wallets of them; of words that were never paid, the first account.",
+			Params: []rpc.Param{
+				{Name: "mnemonic", Type: rpc.String, Help: "The words"},
+				{Name: "bip39_passphrase", Type: rpc.String, Optional: true, Help: "The words' own passphrase"},
+				nameParam,
+				{Name: "path", Type: rpc.String, Optional: true, Help: "Take the one key at this path instead, e.g. m"},
+				typeParam,
+				passphraseParam,
+			},
+			Example: `'{"mnemonic":"…"}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.RestoreWords) (any, error) { return w.restore(ctx, r) }, h),
+		},
+	} {
+		registerOwn(s, m)
+	}
+}

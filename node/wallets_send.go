@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -358,4 +359,128 @@ func (r *random) below(n int) int {
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return int((z ^ z>>31) % uint64(n))
+}
+
+func (c *coreWallet) sendToAddress(ctx context.Context, r *rpc.Request) (any, error) {
+	to, err := r.Text(0, "")
+	if err != nil {
+		return nil, err
+	}
+	p := &payment{file: c.file}
+	if p.script, err = address.Decode(to, c.host.params); err != nil {
+		return nil, rpc.Errorf(rpc.CodeInvalidAddress, "Invalid Bitcoin address: %s", clipped(to))
+	}
+	p.to = to
+	if p.amount, err = coreAmount(r.Raw(1)); err != nil {
+		return nil, err
+	}
+	if p.subtract, err = r.Flag(4, false); err != nil {
+		return nil, err
+	}
+	rate, err := coreFeeRate(r.Raw(9))
+	if err != nil {
+		return nil, err
+	}
+	if p.rate, err = c.feeRate(rate); err != nil {
+		return nil, err
+	}
+	verbose, err := r.Flag(10, false)
+	if err != nil {
+		return nil, err
+	}
+	defer c.lockWallet(c.file.Number())()
+	plan, err := c.pay(ctx, p, "")
+	if e, ok := errors.AsType[*rpc.Error](err); ok && e.Code == rpc.CodeInsufficientFunds {
+		return nil, rpc.CodeInsufficientFunds.New("Insufficient funds")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !verbose {
+		return plan.TxID, nil
+	}
+	return struct {
+		TxID   string `json:"txid"`
+		Reason string `json:"fee_reason"`
+	}{plan.TxID, "Fallback fee"}, nil
+}
+
+// coreAmount reads an amount with the errors of Core's AmountFromValue.
+func coreAmount(raw json.RawMessage) (rpc.Amount, error) {
+	var a rpc.Amount
+	if err := json.Unmarshal(raw, &a); err != nil {
+		text := string(raw)
+		if s, err := strconv.Unquote(text); err == nil {
+			text = s
+		}
+		if f, err := strconv.ParseFloat(text, 64); err == nil && (f < 0 || f > float64(consensus.MaxMoney)/float64(consensus.SatsPerCoin)) {
+			return 0, rpc.CodeType.New("Amount out of range")
+		}
+		return 0, rpc.CodeType.New("Invalid amount")
+	}
+	if a == 0 {
+		return 0, rpc.CodeInsufficientFunds.New("Transaction amount too small")
+	}
+	return a, nil
+}
+
+// coreFeeRate reads a rate in sat/vB, a number or a string.
+func coreFeeRate(raw json.RawMessage) (float64, error) {
+	if len(raw) == 0 {
+		return 0, nil
+	}
+	text := string(raw)
+	if s, err := strconv.Unquote(text); err == nil {
+		text = s
+	}
+	rate, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, rpc.CodeType.New("Invalid amount")
+	}
+	return rate, nil
+}
+
+// registerSend adds the methods that make payments.
+func (h *Host) registerSend(s *rpc.Server) {
+	payment := []rpc.Param{
+		{Name: "from", Type: rpc.String, Optional: true, Help: "Wallet that pays; the default wallet when left out"},
+		{Name: "to", Type: rpc.String, Help: "Address, or a wallet's name or number"},
+		{Name: "amount", Type: rpc.Any, Help: "In coins"},
+		{Name: "fee_rate", Type: rpc.Number, Optional: true, Help: "In sat/vB"},
+		{Name: "key", Type: rpc.String, Optional: true, Help: "Chosen by the caller: the same key twice is one payment"},
+	}
+	for _, m := range []rpc.Method{
+		{
+			Name: "lode_preparesend", Summary: "Computes a payment without making it.", Params: payment,
+			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.prepareSend(ctx, r) }, h),
+		}, {
+			Name: "lode_send", Summary: "Makes a payment.", Params: append(slices.Clone(payment), passphraseParam),
+			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.send(ctx, r) }, h),
+		},
+	} {
+		registerOwn(s, m)
+	}
+	for _, m := range []rpc.Method{
+		{
+			Name: "sendtoaddress", Summary: "Pays an address.",
+			Params: []rpc.Param{
+				{Name: "address", Type: rpc.String, Help: "Whom to pay"},
+				{Name: "amount", Type: rpc.Any, Help: "In coins"},
+				{Name: "comment", Type: rpc.String, Optional: true, Help: "Not kept"},
+				{Name: "comment_to", Type: rpc.String, Optional: true, Help: "Not kept"},
+				{Name: "subtractfeefromamount", Type: rpc.Bool, Optional: true, Help: "The receiver pays the fee (default false)"},
+				{Name: "replaceable", Type: rpc.Bool, Optional: true, Help: "All payments are"},
+				{Name: "conf_target", Type: rpc.Number, Optional: true, Help: "No meaning here"},
+				{Name: "estimate_mode", Type: rpc.String, Optional: true, Help: "No meaning here"},
+				{Name: "avoid_reuse", Type: rpc.Bool, Optional: true, Help: "No meaning here"},
+				{Name: "fee_rate", Type: rpc.Any, Optional: true, Help: "In sat/vB"},
+				{Name: "verbose", Type: rpc.Bool, Optional: true, Help: "Return an object (default false)"},
+			},
+			Example: `"bcrt1q…" 0.1`, Handler: onWallet(h, (*coreWallet).sendToAddress),
+		},
+	} {
+		registerCore(s, m)
+	}
 }
