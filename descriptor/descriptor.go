@@ -1,122 +1,72 @@
-// Package descriptor writes output scripts as output descriptors (BIP380 to
-// BIP386). It infers what a script alone tells, as Bitcoin Core's RPC does for
-// scripts whose keys it does not know; parsing descriptors and deriving scripts
-// from them is not here. It holds no state.
 package descriptor
 
 import (
-	"bytes"
-	"encoding/hex"
 	"fmt"
-	"strings"
+	"io"
 
-	"github.com/btcsuite/btcd/btcec/v2/schnorr"
-
-	"github.com/lode-chain/lode/address"
+	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/network"
 )
 
-// Infer returns the descriptor of an output script with its checksum (Core's
-// InferDescriptor without known keys).
-func Infer(script []byte, p *network.Params) string { return WithChecksum(infer(script, p)) }
+// MaxIndex is the highest index of a ranged descriptor (BIP32).
+const MaxIndex = 1<<31 - 1
 
-// Wrap returns the descriptor of a script behind a hash, for instance
-// wsh(multi(…)), with its checksum. The script must be one that pk() or multi()
-// describe; of any other the hash alone can be told.
-func Wrap(outer string, script []byte, p *network.Params) string {
-	return WithChecksum(outer + "(" + infer(script, p) + ")")
+// Descriptor is a parsed output descriptor. It is never changed, so many may use
+// it at once. It hides its private keys from package fmt.
+type Descriptor struct {
+	params *network.Params
 }
 
-func infer(script []byte, p *network.Params) string {
-	switch address.KindOf(script) {
-	case address.P2PK:
-		if key := script[1 : len(script)-1]; !hybrid(key) {
-			return "pk(" + hex.EncodeToString(key) + ")"
-		}
-	case address.Multisig:
-		if d, ok := inferMultisig(script); ok {
-			return d
-		}
-	case address.P2TR:
-		if _, err := schnorr.ParsePubKey(script[2:]); err == nil {
-			return "rawtr(" + hex.EncodeToString(script[2:]) + ")"
-		}
-	}
-	if a, ok := address.Encode(script, p); ok {
-		if back, err := address.Decode(a, p); err == nil && bytes.Equal(back, script) {
-			return "addr(" + a + ")"
-		}
-	}
-	return "raw(" + hex.EncodeToString(script) + ")"
+// Parse reads a descriptor of network p, as Core 28.1 does. A checksum may
+// follow after '#' and is then checked. The error is an *Error.
+func Parse(s string, p *network.Params) (*Descriptor, error) {
+	return nil, &Error{Kind: ErrSyntax}
 }
 
-func inferMultisig(script []byte) (string, bool) {
-	required, keys, ok := address.ParseMultisig(script)
-	if !ok {
-		return "", false
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "multi(%d", required)
-	for _, key := range keys {
-		if hybrid(key) {
-			return "", false
-		}
-		b.WriteString("," + hex.EncodeToString(key))
-	}
-	b.WriteString(")")
-	return b.String(), true
-}
+// String returns the descriptor without private keys, with its checksum.
+func (d *Descriptor) String() string { return "" }
 
-// hybrid says whether a key has the form 06 or 07, which descriptors refuse.
-func hybrid(key []byte) bool { return len(key) > 0 && (key[0] == 6 || key[0] == 7) }
+// Format hides the private keys from every verb of package fmt.
+func (d *Descriptor) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, d.String()) }
 
-// The characters of a descriptor and of its checksum (BIP380).
-const (
-	inputCharset    = "0123456789()[],'/*abcdefgh@:$%{}" + "IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~" + "ijklmnopqrstuvwxyzABCDEFGH`#\"\\ "
-	checksumCharset = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-)
+// Private returns the descriptor with the private keys that it has, and its
+// checksum; complete says that none lacks. ErrNoPrivateKey when it has none.
+func (d *Descriptor) Private() (text string, complete bool, err error) { return "", false, nil }
 
-// Checksum returns the eight characters that follow a descriptor after '#'
-// (BIP380). It is empty when the descriptor has characters that none may have.
-func Checksum(descriptor string) string {
-	c := uint64(1)
-	class, count := 0, 0
-	for i := range len(descriptor) {
-		pos := strings.IndexByte(inputCharset, descriptor[i])
-		if pos < 0 {
-			return ""
-		}
-		c = polymod(c, pos&31)
-		class = class*3 + pos>>5
-		if count++; count == 3 {
-			c = polymod(c, class)
-			class, count = 0, 0
-		}
-	}
-	if count > 0 {
-		c = polymod(c, class)
-	}
-	for range 8 {
-		c = polymod(c, 0)
-	}
-	c ^= 1
-	var sum [8]byte
-	for i := range sum {
-		sum[i] = checksumCharset[c>>(5*(7-i))&31]
-	}
-	return string(sum[:])
-}
+// Public returns the descriptor without its private keys.
+func (d *Descriptor) Public() *Descriptor { return d }
 
-func polymod(c uint64, value int) uint64 {
-	top := c >> 35
-	c = (c&0x7ffffffff)<<5 ^ uint64(value)
-	for i, g := range [...]uint64{0xf5dee51989, 0xa9fdca3312, 0x1bab10e32d, 0x3706b1677a, 0x644d626ffd} {
-		if top>>i&1 == 1 {
-			c ^= g
-		}
-	}
-	return c
-}
+// Normalized returns the public form in which hardened steps are part of the
+// origin, as Core's listdescriptors shows it. It needs the private keys where
+// there are such steps (ErrNoPrivateKey).
+func (d *Descriptor) Normalized() (string, error) { return "", nil }
 
-// WithChecksum returns a descriptor with its checksum.
-func WithChecksum(descriptor string) string { return descriptor + "#" + Checksum(descriptor) }
+// HasPrivate reports whether any private key is there.
+func (d *Descriptor) HasPrivate() bool { return false }
+
+// Ranged reports whether the descriptor has a script for each index; without,
+// all indexes give the same.
+func (d *Descriptor) Ranged() bool { return false }
+
+// Solvable reports whether the descriptor tells how to spend its outputs, which
+// addr(), raw() do not.
+func (d *Descriptor) Solvable() bool { return false }
+
+// Single reports whether each index has one script only; combo() has several.
+func (d *Descriptor) Single() bool { return false }
+
+// Type returns the kind of address that the descriptor gives; false when it
+// gives none, or several.
+func (d *Descriptor) Type() (keys.Type, bool) { return "", false }
+
+// Scripts returns the output scripts of an index, several for combo().
+// ErrRange above MaxIndex; ErrNoPrivateKey where a hardened step lacks one.
+func (d *Descriptor) Scripts(index uint32) ([][]byte, error) { return nil, nil }
+
+// Output returns all that the descriptor knows about spending a script that
+// Scripts gives for an index.
+func (d *Descriptor) Output(index uint32, script []byte) (*Output, error) { return nil, nil }
+
+// ID returns what Core's wallet calls the descriptor's id: the SHA-256 of its
+// text without private keys.
+func (d *Descriptor) ID() [32]byte { return [32]byte{} }
