@@ -68,7 +68,7 @@ func ReadOnly(method string) bool {
 	case "getnewaddress", "getrawchangeaddress":
 		return false
 	case "help", "uptime", "verifychain", "lode_status", "lode_events", "lode_wallets", "lode_wallet",
-		"lode_preparesend", "lode_job", "lode_backups", "lode_verifybackup":
+		"lode_preparesend", "lode_history", "lode_job", "lode_backups", "lode_verifybackup":
 		return true
 	}
 	for _, prefix := range []string{"get", "list", "decode", "validate", "test", "wait"} {

@@ -30,7 +30,30 @@ type moved struct {
 type unconfirmed struct {
 	coins map[uint32][]Coin                // unspent outputs of its transactions
 	spent map[wire.OutPoint]chainhash.Hash // coins of wallets that it spends
+	moves map[uint32][]Entry               // what its transactions move, parents first
 }
+
+// add notes what a transaction does to each wallet that it touches.
+func (u *unconfirmed) add(txid chainhash.Hash, f *effect) {
+	entry := func(id uint32) *Entry {
+		list := u.moves[id]
+		if n := len(list); n == 0 || list[n-1].TxID != txid {
+			list = append(list, Entry{TxID: txid, Height: Unconfirmed})
+			u.moves[id] = list
+		}
+		return &list[len(list)-1]
+	}
+	for _, m := range f.inputs {
+		entry(m.owner.Wallet).Sent += consensus.Amount(m.value)
+	}
+	for _, m := range f.outputs {
+		entry(m.owner.Wallet).Received += consensus.Amount(m.value)
+	}
+}
+
+// Unconfirmed returns a wallet's payments that wait for a block, parents first;
+// their height is Unconfirmed.
+func (v *View) Unconfirmed(wallet uint32) []Entry { return v.mempool.moves[wallet] }
 
 // update judges what is new in the mempool. The reader has to stand at the
 // snapshot's tip.
@@ -148,7 +171,7 @@ func confirmed(c *changes, op wire.OutPoint) ([]moved, error) {
 
 // sum adds effects up, parents before children.
 func sum(entries []*mempool.Entry, effects map[chainhash.Hash]*effect) *unconfirmed {
-	u := &unconfirmed{coins: make(map[uint32][]Coin), spent: make(map[wire.OutPoint]chainhash.Hash)}
+	u := &unconfirmed{coins: make(map[uint32][]Coin), spent: make(map[wire.OutPoint]chainhash.Hash), moves: make(map[uint32][]Entry)}
 	crowd := make(map[chainhash.Hash]int, len(entries)) // most descendants that it or an ancestor of it has
 	for _, e := range entries {
 		most := e.Descendants.Count
@@ -157,6 +180,7 @@ func sum(entries []*mempool.Entry, effects map[chainhash.Hash]*effect) *unconfir
 		}
 		crowd[e.TxID] = most
 		if f := effects[e.TxID]; f != nil {
+			u.add(e.TxID, f)
 			for _, m := range f.inputs {
 				u.spent[m.outPoint] = e.TxID
 			}
