@@ -156,6 +156,21 @@ type Secret struct {
 	Mnemonic        []byte // normalised, or empty
 	BIP39Passphrase []byte
 	Key             []byte // 32 bytes, or empty
+	// Descriptors are the private forms of the header's, in their order; "" where
+	// there is none.
+	Descriptors []string
+}
+
+func (s *Secret) empty() bool {
+	if s == nil {
+		return true
+	}
+	for _, d := range s.Descriptors {
+		if d != "" {
+			return false
+		}
+	}
+	return len(s.Mnemonic) == 0 && len(s.BIP39Passphrase) == 0 && len(s.Key) == 0
 }
 
 // Wipe overwrites the secret.

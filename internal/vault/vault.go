@@ -49,24 +49,6 @@ const (
 	MaxWallets = 1<<24 - 1
 )
 
-// Header is what is public about a wallet.
-type Header struct {
-	Number    int    `json:"number"` // from 1, never used twice
-	ID        string `json:"id"`     // 16 random bytes in hex
-	Network   string `json:"network"`
-	Name      string `json:"name"`   // as it was made; renames are in the journal
-	Source    string `json:"source"` // "words" or "key"
-	Type      string `json:"type"`
-	Path      string `json:"path"`      // of the account, or of the one key
-	Account   string `json:"account"`   // extended public key; empty for one key
-	PublicKey string `json:"publickey"` // of its first address, hex
-	Script    string `json:"script"`    // of its first address, hex
-	Master    string `json:"master"`    // fingerprint of the master key (BIP32), hex; empty for a key
-	Birth     int32  `json:"birth"`     // height; no coin of it is older
-	Created   int64  `json:"created"`   // Unix seconds
-	KDF       *KDF   `json:"kdf"`       // nil: the secret is not encrypted
-}
-
 // vaultHead is the second line of the folder's own file.
 type vaultHead struct {
 	Network string `json:"network"`
