@@ -182,7 +182,7 @@ func (f *funding) spend(coins []wallet.Coin, owners []int, outputs [][]byte, val
 	for i, script := range outputs {
 		tx.AddTxOut(wire.NewTxOut(int64(value(i)), script))
 	}
-	err := wallet.Sign(tx, coins, func(c *wallet.Coin) (*btcec.PrivateKey, error) { return byCoin[c.OutPoint].coinKey(c) })
+	err := wallet.SignKeys(tx, coins, func(c *wallet.Coin) (*btcec.PrivateKey, error) { return byCoin[c.OutPoint].coinKey(c) })
 	if errors.Is(err, wallet.ErrKey) {
 		err = fmt.Errorf("fund the wallets: %w", err)
 	}

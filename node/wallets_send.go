@@ -215,7 +215,7 @@ func (w *wallets) pay(ctx context.Context, p *payment, key string) (rpc.SendPlan
 	}
 	defer ring.Close()
 	tx := p.draft.Tx
-	if err := wallet.Sign(tx, p.draft.Coins, ring.coinKey); err != nil {
+	if err := wallet.SignKeys(tx, p.draft.Coins, ring.coinKey); err != nil {
 		return rpc.SendPlan{}, err
 	}
 	// Asked before anything is recorded: a refusal leaves no trace.

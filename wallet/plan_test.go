@@ -39,7 +39,7 @@ func testOptions(t keys.Type, rate FeeRate) Options {
 // flags, sums, sizes.
 func finish(t rapid.TB, d *Draft, rate FeeRate) {
 	t.Helper()
-	if err := Sign(d.Tx, d.Coins, func(c *Coin) (*btcec.PrivateKey, error) { return testKey(c.Index), nil }); err != nil {
+	if err := SignKeys(d.Tx, d.Coins, func(c *Coin) (*btcec.PrivateKey, error) { return testKey(c.Index), nil }); err != nil {
 		t.Fatal(err)
 	}
 	if err := consensus.CheckTransaction(d.Tx); err != nil {
@@ -264,7 +264,7 @@ func TestSignRefusesOtherKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = Sign(d.Tx, d.Coins, func(*Coin) (*btcec.PrivateKey, error) { return testKey(2), nil })
+		err = SignKeys(d.Tx, d.Coins, func(*Coin) (*btcec.PrivateKey, error) { return testKey(2), nil })
 		if !errors.Is(err, ErrKey) {
 			t.Errorf("%s: %v", typ, err)
 		}

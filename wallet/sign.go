@@ -4,44 +4,408 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/btcsuite/btcd/btcec/v2"
+	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
+	"github.com/btcsuite/btcd/btcec/v2/schnorr"
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/lode-chain/lode/address"
+	"github.com/lode-chain/lode/descriptor"
 	"github.com/lode-chain/lode/keys"
+	"github.com/lode-chain/lode/miniscript"
 )
 
-// ErrKey says that a key is not the one that a coin's script asks for.
-var ErrKey = errors.New("the wallet's secret does not give the key of its coin")
+// The kinds of failures to sign.
+const (
+	// ErrKey: a key is not the one that a coin's script asks for.
+	ErrKey Kind = "the wallet's secret does not give the key of its coin"
+	// ErrUnknownCoin: nothing is known of the coin that an input spends.
+	ErrUnknownCoin Kind = "the coin that the input spends is not known"
+)
 
-// Sign signs all inputs of a transaction. coins are those that it spends, in
-// the order of its inputs; keyOf returns the private key of one of them.
-func Sign(tx *wire.MsgTx, coins []Coin, keyOf func(*Coin) (*btcec.PrivateKey, error)) error {
-	if len(coins) != len(tx.TxIn) {
-		return fmt.Errorf("%d coins for %d inputs", len(coins), len(tx.TxIn))
+// Solver tells what it takes to spend a coin. One that reckons gives public
+// keys; one that signs gives outputs with private keys.
+type Solver func(c *Coin) (*descriptor.Output, error)
+
+// Signature is one key's agreement to an input.
+type Signature struct {
+	PubKey []byte          // as descriptor.Material's Signature is asked for it
+	Leaf   *chainhash.Hash // of the script of a taproot output, nil for its key path and for ECDSA
+	Sig    []byte          // with its sighash byte where it has one
+	Hash   []byte          // what was signed
+}
+
+// Preimages gives the 32 bytes whose hash is digest; nil gives none.
+type Preimages func(kind miniscript.Hash, digest []byte) ([]byte, bool)
+
+// signer makes the signatures of one input.
+type signer struct {
+	tx     *wire.MsgTx
+	i      int
+	hashes *txscript.TxSigHashes
+	prev   txscript.PrevOutputFetcher
+	out    *descriptor.Output
+	value  int64
+	kind   txscript.SigHashType
+}
+
+// Signatures returns the signatures of input i that the private keys of out
+// give, in the order of its keys: of taproot outputs the key path's first, then
+// those of the leaves. Sighash 0 is SIGHASH_DEFAULT for taproot and SIGHASH_ALL
+// for the rest. ECDSA signatures have a low S and a low R, as Core's.
+func Signatures(tx *wire.MsgTx, i int, hashes *txscript.TxSigHashes, prev txscript.PrevOutputFetcher, out *descriptor.Output, sighash txscript.SigHashType) ([]Signature, error) {
+	s, err := newSigner(tx, i, hashes, prev, out, sighash)
+	if err != nil {
+		return nil, err
 	}
-	outs := make(map[wire.OutPoint]*wire.TxOut, len(coins))
-	for i := range coins {
-		outs[coins[i].OutPoint] = wire.NewTxOut(int64(coins[i].Value), coins[i].Script)
+	return s.all(false)
+}
+
+func newSigner(tx *wire.MsgTx, i int, hashes *txscript.TxSigHashes, prev txscript.PrevOutputFetcher, out *descriptor.Output, sighash txscript.SigHashType) (*signer, error) {
+	coin := prev.FetchPrevOutput(tx.TxIn[i].PreviousOutPoint)
+	if coin == nil {
+		return nil, fmt.Errorf("input %d: %w", i, ErrUnknownCoin)
 	}
-	fetcher := txscript.NewMultiPrevOutFetcher(outs)
-	hashes := txscript.NewTxSigHashes(tx, fetcher)
-	for i := range coins {
-		c := &coins[i]
-		if tx.TxIn[i].PreviousOutPoint != c.OutPoint {
-			return fmt.Errorf("input %d does not spend coin %s", i, c.OutPoint)
+	if !bytes.Equal(coin.PkScript, out.Script) {
+		return nil, fmt.Errorf("input %d: %w", i, ErrKey)
+	}
+	return &signer{tx, i, hashes, prev, out, coin.Value, sighash}, nil
+}
+
+// all makes the signatures. A key path that is signed is enough where brief is
+// asked for.
+func (s *signer) all(brief bool) ([]Signature, error) {
+	if address.KindOf(s.out.Script) == address.P2TR {
+		return s.taproot(brief)
+	}
+	var sigs []Signature
+	var hash []byte
+	for k := range s.out.Keys {
+		key := &s.out.Keys[k]
+		private, ok := key.PrivateKey()
+		if !ok {
+			continue
 		}
-		key, err := keyOf(c)
-		if err != nil {
-			return err
+		if hash == nil {
+			var err error
+			if hash, err = s.hash(s.ecdsaKind()); err != nil {
+				return nil, err
+			}
 		}
-		if err := signInput(tx, i, c, key, hashes); err != nil {
-			return fmt.Errorf("sign input %d: %w", i, err)
+		sigs = append(sigs, Signature{PubKey: key.Public, Sig: append(signLowR(private, hash).Serialize(), byte(s.ecdsaKind())), Hash: hash})
+	}
+	return sigs, nil
+}
+
+func (s *signer) ecdsaKind() txscript.SigHashType {
+	if s.kind == txscript.SigHashDefault {
+		return txscript.SigHashAll
+	}
+	return s.kind
+}
+
+// program returns the version 0 witness program that the output is or wraps.
+func program(out *descriptor.Output) []byte {
+	for _, script := range [2][]byte{out.Script, out.RedeemScript} {
+		if len(script) == 22 && script[0] == 0 && script[1] == 20 || len(script) == 34 && script[0] == 0 && script[1] == 32 {
+			return script
 		}
 	}
 	return nil
+}
+
+// hash returns what an ECDSA signature signs.
+func (s *signer) hash(kind txscript.SigHashType) ([]byte, error) {
+	p := program(s.out)
+	switch {
+	case len(p) == 34:
+		return txscript.CalcWitnessSigHash(s.out.WitnessScript, s.hashes, kind, s.tx, s.i, s.value)
+	case p != nil:
+		return txscript.CalcWitnessSigHash(p, s.hashes, kind, s.tx, s.i, s.value)
+	case len(s.out.RedeemScript) > 0:
+		return txscript.CalcSignatureHash(s.out.RedeemScript, kind, s.tx, s.i)
+	}
+	return txscript.CalcSignatureHash(s.out.Script, kind, s.tx, s.i)
+}
+
+// taproot signs the key path (BIP341), and the leaves (BIP342).
+func (s *signer) taproot(brief bool) ([]Signature, error) {
+	var sigs []Signature
+	pathKey, tweaked := s.out.InternalKey, true
+	if pathKey == nil {
+		pathKey, tweaked = s.out.Script[2:], false
+	}
+	var hash []byte
+	for k := range s.out.Keys {
+		key := &s.out.Keys[k]
+		private, ok := key.PrivateKey()
+		if !ok {
+			continue
+		}
+		if bytes.Equal(key.XOnly(), pathKey) {
+			var err error
+			if hash == nil {
+				if hash, err = txscript.CalcTaprootSignatureHash(s.hashes, s.kind, s.tx, s.i, s.own()); err != nil {
+					return nil, err
+				}
+			}
+			if tweaked {
+				private = txscript.TweakTaprootPrivKey(*private, s.out.MerkleRoot)
+			}
+			sig, err := s.schnorr(private, hash)
+			if err != nil {
+				return nil, err
+			}
+			path := Signature{PubKey: pathKey, Sig: sig, Hash: hash}
+			if brief {
+				return []Signature{path}, nil
+			}
+			sigs = append([]Signature{path}, sigs...)
+		}
+	}
+	for l := range s.out.Leaves {
+		more, err := s.leaf(&s.out.Leaves[l])
+		if err != nil {
+			return nil, err
+		}
+		sigs = append(sigs, more...)
+	}
+	return sigs, nil
+}
+
+// leaf signs for one script of a taproot output.
+func (s *signer) leaf(leaf *descriptor.Leaf) ([]Signature, error) {
+	var sigs []Signature
+	var hash []byte
+	for _, pub := range leaf.Keys {
+		for k := range s.out.Keys {
+			key := &s.out.Keys[k]
+			private, ok := key.PrivateKey()
+			if !ok || !bytes.Equal(key.XOnly(), pub) {
+				continue
+			}
+			if hash == nil {
+				var err error
+				if hash, err = s.leafHash(leaf, s.kind); err != nil {
+					return nil, err
+				}
+			}
+			sig, err := s.schnorr(private, hash)
+			if err != nil {
+				return nil, err
+			}
+			sigs = append(sigs, Signature{PubKey: pub, Leaf: &leaf.Hash, Sig: sig, Hash: hash})
+			break
+		}
+	}
+	return sigs, nil
+}
+
+func (s *signer) leafHash(leaf *descriptor.Leaf, kind txscript.SigHashType) ([]byte, error) {
+	l := txscript.NewTapLeaf(txscript.TapscriptLeafVersion(leaf.Version), leaf.Script)
+	return txscript.CalcTapscriptSignaturehash(s.hashes, kind, s.tx, s.i, s.own(), l)
+}
+
+// own is the output that the input spends: what taproot's signature hash takes
+// from the others is in hashes.
+func (s *signer) own() txscript.PrevOutputFetcher {
+	return txscript.NewCannedPrevOutputFetcher(s.out.Script, s.value)
+}
+
+func (s *signer) schnorr(key *btcec.PrivateKey, hash []byte) ([]byte, error) {
+	sig, err := schnorr.Sign(key, hash)
+	if err != nil {
+		return nil, err
+	}
+	raw := sig.Serialize()
+	if s.kind != txscript.SigHashDefault {
+		raw = append(raw, byte(s.kind))
+	}
+	return raw, nil
+}
+
+// Finish sets an input's scriptSig and witness from signatures, the cheapest
+// way that they allow under the transaction's locks. The error is
+// descriptor.ErrUnsatisfiable when they do not suffice.
+func Finish(tx *wire.MsgTx, i int, out *descriptor.Output, sigs []Signature, preimages Preimages) error {
+	return finish(tx, tx.TxIn[i], out, sigs, preimages)
+}
+
+// finish is Finish for an input that may be a copy.
+func finish(tx *wire.MsgTx, in *wire.TxIn, out *descriptor.Output, sigs []Signature, preimages Preimages) error {
+	s, err := out.Satisfy(descriptor.Material{
+		Signature: func(pub []byte, leaf *chainhash.Hash) ([]byte, bool) {
+			for k := range sigs {
+				if bytes.Equal(sigs[k].PubKey, pub) && sameLeaf(sigs[k].Leaf, leaf) {
+					return sigs[k].Sig, true
+				}
+			}
+			return nil, false
+		},
+		Preimage: preimages,
+		Older:    func(n uint32) bool { return olderMet(n, in.Sequence) && uint32(tx.Version) >= 2 },
+		After:    func(n uint32) bool { return afterMet(n, tx.LockTime) && in.Sequence != wire.MaxTxInSequenceNum },
+	})
+	if err != nil {
+		return err
+	}
+	in.SignatureScript, in.Witness = s.ScriptSig, s.Witness
+	return nil
+}
+
+func sameLeaf(a, b *chainhash.Hash) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
+// SignOptions say how Sign signs.
+type SignOptions struct {
+	SigHash   txscript.SigHashType // 0: SIGHASH_DEFAULT for taproot, SIGHASH_ALL for the rest
+	Preimages Preimages
+	// Run does n tasks, several at once if it likes, and returns which failed
+	// first and how; nil does one after the other.
+	Run func(n int, task func(i int) error) (int, error)
+	// Signed is told the signatures of each input, in their order; may be nil.
+	Signed func(input int, sigs []Signature)
+}
+
+// InputError says why an input is not signed.
+type InputError struct {
+	Input    int
+	OutPoint wire.OutPoint
+	Err      error
+}
+
+// Error names the input.
+func (e *InputError) Error() string { return fmt.Sprintf("sign input %d: %s", e.Input, e.Err) }
+
+// Unwrap returns the cause.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// Sign signs all inputs of a transaction that the solver has private keys for.
+// coins are those that it spends, in the order of its inputs; one without a
+// script is not known. Signatures that an input has already are used too. It
+// is complete when every input is; those that are not are in errs, in their
+// order, and keep what they had, or what of a multisig is there. The solver may
+// be called by several tasks of o.Run at once.
+func Sign(tx *wire.MsgTx, coins []Coin, solve Solver, o SignOptions) (complete bool, errs []InputError, err error) {
+	if len(coins) != len(tx.TxIn) {
+		return false, nil, fmt.Errorf("%d coins for %d inputs", len(coins), len(tx.TxIn))
+	}
+	prev := make(spent, len(coins))
+	for i := range coins {
+		if tx.TxIn[i].PreviousOutPoint != coins[i].OutPoint {
+			return false, nil, fmt.Errorf("input %d does not spend coin %s", i, coins[i].OutPoint)
+		}
+		prev[coins[i].OutPoint] = wire.NewTxOut(int64(coins[i].Value), coins[i].Script)
+	}
+	hashes := txscript.NewTxSigHashes(tx, prev)
+	known := !slices.ContainsFunc(coins, func(c Coin) bool { return len(c.Script) == 0 })
+	failed := make([]error, len(coins))
+	made := make([][]Signature, len(coins))
+	// Legacy hashes read all inputs: they are changed when all is signed.
+	inputs := make([]wire.TxIn, len(coins))
+	task := func(i int) error {
+		inputs[i] = *tx.TxIn[i]
+		// What taproot signs covers all coins (BIP341).
+		if len(coins[i].Script) == 0 || !known && address.KindOf(coins[i].Script) == address.P2TR {
+			failed[i] = ErrUnknownCoin
+			return nil
+		}
+		made[i], failed[i] = signOne(tx, i, &inputs[i], &coins[i], hashes, prev, solve, &o)
+		return nil
+	}
+	if o.Run != nil {
+		if _, err := o.Run(len(coins), task); err != nil {
+			return false, nil, err
+		}
+	} else {
+		for i := range coins {
+			_ = task(i) // its failures are in failed
+		}
+	}
+	for i := range coins {
+		*tx.TxIn[i] = inputs[i]
+		if failed[i] != nil {
+			errs = append(errs, InputError{i, coins[i].OutPoint, failed[i]})
+		}
+		if o.Signed != nil {
+			o.Signed(i, made[i])
+		}
+	}
+	return len(errs) == 0, errs, nil
+}
+
+// spent gives the outputs that a transaction spends.
+type spent map[wire.OutPoint]*wire.TxOut
+
+// FetchPrevOutput returns one of them.
+func (s spent) FetchPrevOutput(op wire.OutPoint) *wire.TxOut { return s[op] }
+
+// signOne signs input i, of which in is a copy that gets what it makes.
+func signOne(tx *wire.MsgTx, i int, in *wire.TxIn, c *Coin, hashes *txscript.TxSigHashes, prev spent, solve Solver, o *SignOptions) ([]Signature, error) {
+	out, err := solve(c)
+	if err != nil {
+		return nil, err
+	}
+	if out == nil {
+		return nil, ErrKey
+	}
+	s, err := newSigner(tx, i, hashes, prev, out, o.SigHash)
+	if err != nil {
+		return nil, err
+	}
+	sigs, err := s.all(true)
+	if err != nil {
+		return nil, err
+	}
+	given := s.given(sigs)
+	all := append(given, sigs...)
+	err = finish(tx, in, out, all, o.Preimages)
+	if errors.Is(err, descriptor.ErrUnsatisfiable) {
+		s.partly(in, all)
+	}
+	return sigs, err
+}
+
+// signLowR makes the ECDSA signature whose R needs no leading zero byte, with
+// the nonces that Core tries (CKey::Sign): RFC6979 with a counter. Only the
+// points are computed again, not whole signatures.
+func signLowR(key *btcec.PrivateKey, hash []byte) *ecdsa.Signature {
+	var secret [32]byte
+	key.Key.PutBytes(&secret)
+	defer clear(secret[:])
+	for counter := uint32(0); ; counter++ {
+		var extra []byte
+		if counter > 0 {
+			extra = make([]byte, 32)
+			extra[0], extra[1], extra[2], extra[3] = byte(counter), byte(counter>>8), byte(counter>>16), byte(counter>>24)
+		}
+		k := btcec.NonceRFC6979(secret[:], hash, extra, nil, 0)
+		var point btcec.JacobianPoint
+		btcec.ScalarBaseMultNonConst(k, &point)
+		point.ToAffine()
+		x := point.X.Bytes()
+		if x[0] >= 0x80 {
+			k.Zero()
+			continue
+		}
+		var r, e btcec.ModNScalar
+		r.SetBytes(x)
+		e.SetByteSlice(hash)
+		s := new(btcec.ModNScalar).Mul2(&key.Key, &r).Add(&e).Mul(new(btcec.ModNScalar).InverseValNonConst(k))
+		k.Zero()
+		if r.IsZero() || s.IsZero() {
+			continue // never seen
+		}
+		if s.IsOverHalfOrder() {
+			s.Negate()
+		}
+		return ecdsa.NewSignature(&r, s)
+	}
 }
 
 // TypeOf returns the type of address that a wallet's script is of. A script
@@ -58,26 +422,4 @@ func TypeOf(script []byte) (keys.Type, bool) {
 		return keys.Bech32m, true
 	}
 	return "", false
-}
-
-func signInput(tx *wire.MsgTx, i int, c *Coin, key *btcec.PrivateKey, hashes *txscript.TxSigHashes) error {
-	t, ok := TypeOf(c.Script)
-	if !ok || !bytes.Equal(t.Script(key.PubKey()), c.Script) {
-		return ErrKey
-	}
-	in := tx.TxIn[i]
-	var err error
-	switch t {
-	case keys.Legacy:
-		in.SignatureScript, err = txscript.SignatureScript(tx, i, c.Script, txscript.SigHashAll, key, true)
-	case keys.P2SHSegwit:
-		program := t.RedeemScript(key.PubKey())
-		in.SignatureScript = append([]byte{byte(len(program))}, program...)
-		in.Witness, err = txscript.WitnessSignature(tx, hashes, i, int64(c.Value), program, txscript.SigHashAll, key, true)
-	case keys.Bech32:
-		in.Witness, err = txscript.WitnessSignature(tx, hashes, i, int64(c.Value), c.Script, txscript.SigHashAll, key, true)
-	case keys.Bech32m:
-		in.Witness, err = txscript.TaprootWitnessSignature(tx, hashes, i, int64(c.Value), c.Script, txscript.SigHashDefault, key)
-	}
-	return err
 }
