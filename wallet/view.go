@@ -46,6 +46,7 @@ type Coin struct {
 	SpentBy   chainhash.Hash // Spent: by which transaction
 	Ancestors int            // Unconfirmed: its transaction and what that depends on in the mempool
 	Crowd     int            // Unconfirmed: most descendants that one of those has, itself included
+	Locked    bool           // by hand: no payment takes it unless it names it
 }
 
 // Balance is what a wallet has. Coins that the mempool spends are in none of
