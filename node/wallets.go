@@ -13,7 +13,6 @@ import (
 	"github.com/lode-chain/lode/chain"
 	"github.com/lode-chain/lode/internal/kv"
 	"github.com/lode-chain/lode/internal/vault"
-	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/wallet"
 )
 
@@ -41,6 +40,8 @@ type wallets struct {
 	book    *wallet.Book
 	behind  map[uint32]bool // look-ahead scripts are still to be derived
 	derived map[uint32]wallet.Source
+
+	parsed sync.Map // *vault.Wallet → *parsedWallet
 
 	// making is held from asking whether keys are here until their files are, so
 	// that nobody adds the same twice. It is taken before all other locks.
@@ -128,11 +129,11 @@ func (w *wallets) strangers() (bool, error) {
 		if !w.book.Has(number) {
 			continue
 		}
-		a, err := addedOf(file.Header(), number)
+		first, err := hex.DecodeString(file.Header().Script)
 		if err != nil {
 			return false, err
 		}
-		owners, err := w.book.Owners(w.host.store, a.First)
+		owners, err := w.book.Owners(w.host.store, first)
 		if err != nil {
 			return false, err
 		}
@@ -150,18 +151,8 @@ func (w *wallets) Run(ctx context.Context) error {
 		if err := w.CatchUp(ctx); err != nil {
 			return ignoreEnd(ctx, err)
 		}
-		more := true
-		for more {
-			if ctx.Err() != nil {
-				return nil
-			}
-			w.mu.Lock()
-			err := w.lookAhead(lookAheadBatch)
-			more = len(w.behind) > 0
-			w.mu.Unlock()
-			if err != nil {
-				return err
-			}
+		if err := w.prepare(ctx); err != nil {
+			return ignoreEnd(ctx, err)
 		}
 		select {
 		case <-changed:
@@ -182,9 +173,49 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // CatchUp follows the chain to the tip of when it was called, at least.
 func (w *wallets) CatchUp(ctx context.Context) error {
+	goal := w.host.chain.Tip()
+	if err := w.prepareFor(ctx, goal); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.catchUp(ctx, w.host.chain.Tip())
+	return w.catchUp(ctx, goal)
+}
+
+// prepareFor derives what wallets lack before a block is followed, so that mu is
+// not held for it.
+func (w *wallets) prepareFor(ctx context.Context, goal *chain.Entry) error {
+	at, err := wallet.ReadPosition(w.host.store)
+	if err != nil || w.host.chain.Reached(at.Hash, goal) {
+		return err
+	}
+	return w.prepare(ctx)
+}
+
+// prepare stores the scripts that wallets lack, a few wallets at a time. mu is
+// held only while they are stored.
+func (w *wallets) prepare(ctx context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		w.mu.Lock()
+		numbers := w.someBehind(lookAheadBatch)
+		w.mu.Unlock()
+		if len(numbers) == 0 {
+			return nil
+		}
+		derived, err := w.deriveFor(numbers)
+		if err != nil {
+			return err
+		}
+		w.mu.Lock()
+		err = w.storeAhead(numbers, derived)
+		w.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // catchUp follows to a tip or past it. The caller holds mu.
@@ -205,7 +236,7 @@ func (w *wallets) catchUp(ctx context.Context, goal *chain.Entry) error {
 			return err
 		}
 		// Nobody can have been paid to a script that is not watched yet.
-		if err := w.lookAhead(len(w.behind)); err != nil {
+		if err := w.lookAhead(); err != nil {
 			return err
 		}
 		b, err := w.book.Follow(w.host.store, steps)
@@ -242,7 +273,7 @@ func (w *wallets) add(files []*vault.Wallet) error {
 	}
 	added := make([]wallet.Added, len(files))
 	for i, file := range files {
-		if added[i], err = addedOf(file.Header(), uint32(file.Number())); err != nil {
+		if added[i], err = addedOf(file.Header(), uint32(file.Number()), w.host.params); err != nil {
 			return err
 		}
 	}
@@ -260,19 +291,6 @@ func (w *wallets) add(files []*vault.Wallet) error {
 	return nil
 }
 
-// addedOf describes a wallet to the book.
-func addedOf(head vault.Header, number uint32) (wallet.Added, error) {
-	script, err := hex.DecodeString(head.Script)
-	if err != nil || len(script) == 0 {
-		return wallet.Added{}, fmt.Errorf("wallet %d: its file holds no script", head.Number)
-	}
-	a := wallet.Added{Wallet: number, Chains: 1, First: script}
-	if head.Account != "" {
-		a.Ranged, a.Chains = true, 2
-	}
-	return a, nil
-}
-
 func (w *wallets) wakeUp() {
 	select {
 	case w.wake <- struct{}{}:
@@ -280,12 +298,31 @@ func (w *wallets) wakeUp() {
 	}
 }
 
-// issued is how many scripts of a chain a wallet has given out.
+// issued is the first index of a chain that a wallet has not given out.
 func (w *wallets) issued(number, chain uint32) uint32 {
 	if file := w.vault.Wallet(int(number)); file != nil {
-		return file.Issued()[chain]
+		return w.issuedOf(file)[chain]
 	}
 	return 0
+}
+
+// issuedOf returns, for each chain of a wallet, the first index that was not
+// given out: here, or before its descriptor was imported.
+func (w *wallets) issuedOf(file *vault.Wallet) map[uint32]uint32 {
+	issued := file.Issued()
+	head := file.Header()
+	if len(head.Descriptors) == 0 {
+		return issued
+	}
+	if issued == nil {
+		issued = make(map[uint32]uint32)
+	}
+	own := ownChains(head)
+	for i := range head.Descriptors {
+		chain := uint32(own + i)
+		issued[chain] = max(issued[chain], head.Descriptors[i].Next)
+	}
+	return issued
 }
 
 // source returns the scripts of a wallet, nil when its file cannot be read.
@@ -300,51 +337,67 @@ func (w *wallets) source(number uint32) (wallet.Source, error) {
 	return w.sourceOf(file.Header())
 }
 
-func (w *wallets) sourceOf(head vault.Header) (wallet.Source, error) {
-	if head.Account == "" {
-		script, err := hex.DecodeString(head.Script)
-		return wallet.Single(script), err
-	}
-	account, err := keys.ParseAccount(head.Account, keys.Type(head.Type), w.host.params)
-	if err != nil {
-		return nil, fmt.Errorf("wallet %d: %w", head.Number, err)
-	}
-	return wallet.Account(account), nil
-}
-
-// lookAhead stores the scripts that up to n wallets lack. They are derived on
-// all cores. The caller holds mu.
-func (w *wallets) lookAhead(n int) error {
-	if n == 0 || len(w.behind) == 0 {
+// lookAhead stores the scripts that wallets lack. The caller holds mu; see
+// prepare.
+func (w *wallets) lookAhead() error {
+	numbers := w.someBehind(len(w.behind))
+	if len(numbers) == 0 {
 		return nil
 	}
+	derived, err := w.deriveFor(numbers)
+	if err != nil {
+		return err
+	}
+	return w.storeAhead(numbers, derived)
+}
+
+// someBehind returns up to n wallets that lack scripts. The caller holds mu.
+func (w *wallets) someBehind(n int) []uint32 {
 	var numbers []uint32
 	for number := range w.behind { // in any order: they do not depend on each other
-		if numbers = append(numbers, number); len(numbers) == n {
+		if len(numbers) == n {
 			break
 		}
+		numbers = append(numbers, number)
 	}
+	return numbers
+}
+
+// deriveFor derives the scripts that wallets watch, on all cores.
+func (w *wallets) deriveFor(numbers []uint32) (map[uint32]wallet.Source, error) {
 	sources := make([]wallet.Source, len(numbers))
 	_, err := w.host.exec.Run(len(numbers), func(i int) error {
-		s, err := w.source(numbers[i])
-		if err == nil && s != nil {
-			sources[i], err = derive(s, func(chain uint32) uint32 { return w.issued(numbers[i], chain) })
+		file := w.vault.Wallet(int(numbers[i]))
+		if file == nil {
+			return nil
+		}
+		head := file.Header()
+		a, err := addedOf(head, numbers[i], w.host.params)
+		if err != nil {
+			return err
+		}
+		s, err := w.sourceOf(head)
+		if err == nil {
+			sources[i], err = derive(s, a.Chains, func(chain uint32) uint32 { return w.issued(numbers[i], chain) })
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	w.derived = make(map[uint32]wallet.Source, len(numbers))
+	derived := make(map[uint32]wallet.Source, len(numbers))
 	for i, s := range sources {
 		if s != nil {
-			w.derived[numbers[i]] = s
+			derived[numbers[i]] = s
 		}
 	}
+	return derived, err
+}
+
+// storeAhead stores the scripts of wallets that were derived. The caller holds mu.
+func (w *wallets) storeAhead(numbers []uint32, derived map[uint32]wallet.Source) error {
+	w.derived = derived
 	defer func() { w.derived = nil }()
 	for _, number := range numbers {
-		if w.vault.Wallet(int(number)) != nil {
-			b, err := w.book.LookAhead(w.host.store, number, map[uint32]uint32{0: w.issued(number, 0), 1: w.issued(number, 1)})
+		if file := w.vault.Wallet(int(number)); file != nil && w.book.Has(number) {
+			b, err := w.book.LookAhead(w.host.store, number, w.issuedOf(file))
 			if err != nil {
 				return err
 			}
@@ -360,32 +413,35 @@ func (w *wallets) lookAhead(n int) error {
 // derivedSource is a source whose first scripts were derived beforehand.
 type derivedSource struct {
 	wallet.Source
-	scripts [][][]byte // by chain and index
+	start   []uint32
+	scripts [][][][]byte // by chain and index from start on
 }
 
 // derive derives the scripts that a new wallet watches.
-func derive(s wallet.Source, issued func(chain uint32) uint32) (wallet.Source, error) {
-	if !s.Ranged() {
-		return s, nil
-	}
-	d := derivedSource{Source: s, scripts: make([][][]byte, s.Chains())}
-	for chain := range d.scripts {
-		for index := range max(1, issued(uint32(chain))) + wallet.Gap {
-			script, err := s.Script(uint32(chain), index)
+func derive(s wallet.Source, chains []wallet.Chain, issued func(chain uint32) uint32) (wallet.Source, error) {
+	d := derivedSource{Source: s, start: make([]uint32, len(chains)), scripts: make([][][][]byte, len(chains))}
+	for i, c := range chains {
+		chain, end := uint32(i), uint32(1)
+		if c.Ranged {
+			d.start[i] = c.Start
+			end = max(max(c.Start+1, issued(chain))+wallet.Gap, c.End)
+		}
+		for index := d.start[i]; index < end; index++ {
+			scripts, err := s.Scripts(chain, index)
 			if err != nil {
 				return nil, err
 			}
-			d.scripts[chain] = append(d.scripts[chain], script)
+			d.scripts[i] = append(d.scripts[i], scripts)
 		}
 	}
 	return d, nil
 }
 
-func (d derivedSource) Script(chain, index uint32) ([]byte, error) {
-	if int(chain) < len(d.scripts) && int(index) < len(d.scripts[chain]) {
-		return d.scripts[chain][index], nil
+func (d derivedSource) Scripts(chain, index uint32) ([][]byte, error) {
+	if int(chain) < len(d.scripts) && index >= d.start[chain] && index-d.start[chain] < uint32(len(d.scripts[chain])) {
+		return d.scripts[chain][index-d.start[chain]], nil
 	}
-	return d.Source.Script(chain, index)
+	return d.Source.Scripts(chain, index)
 }
 
 // walletView is all wallets at one moment.
@@ -405,6 +461,9 @@ func (w *wallets) view(ctx context.Context) (*walletView, error) {
 			return nil, err
 		}
 		if err := w.host.pool.CatchUp(ctx); err != nil {
+			return nil, err
+		}
+		if err := w.prepareFor(ctx, w.host.chain.Tip()); err != nil {
 			return nil, err
 		}
 		pool := w.host.pool.Snapshot()

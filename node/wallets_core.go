@@ -253,11 +253,11 @@ func (c *coreWallet) issue() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !source.Ranged() {
+	if !source.Ranged(keys.Receive) {
 		return nil, rpc.Errorf(rpc.CodeKeypoolRanOut, "wallet %s is a single key: its only address is given out", c.file.Name())
 	}
 	index := max(1, c.nextIndex(c.file, keys.Receive))
-	script, err := source.Script(keys.Receive, index)
+	script, err := firstScript(source, keys.Receive, index)
 	if err != nil {
 		return nil, err
 	}

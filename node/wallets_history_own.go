@@ -287,11 +287,11 @@ func (w *wallets) lastUnpaid(ctx context.Context, file *vault.Wallet) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	if !source.Ranged() {
-		return source.Script(0, 0)
+	if !source.Ranged(0) {
+		return firstScript(source, 0, 0)
 	}
 	last := max(1, file.Issued()[0]) - 1
-	script, err := source.Script(0, last)
+	script, err := firstScript(source, 0, last)
 	if err != nil {
 		return nil, err
 	}

@@ -16,11 +16,6 @@ import (
 	"github.com/lode-chain/lode/wallet"
 )
 
-const (
-	sourceWords = "words"
-	sourceKey   = "key"
-)
-
 // errLocked is Core's text for a call that needs keys.
 var errLocked = rpc.CodeUnlockNeeded.New("Error: Please enter the wallet passphrase with walletpassphrase first.")
 
@@ -64,57 +59,6 @@ func (w *wallets) keyFor(passphrase string) (key *vault.Key, done func(), err er
 	return key, key.Wipe, walletError(err)
 }
 
-// ring gives the private keys of a wallet's scripts. Close forgets what it can.
-type ring struct {
-	account *keys.Account     // nil for one key
-	single  *btcec.PrivateKey //
-}
-
-// ring opens a wallet's secret.
-func (w *wallets) ring(file *vault.Wallet, key *vault.Key) (*ring, error) {
-	secret, err := file.Secret(key)
-	if err != nil {
-		return nil, walletError(err)
-	}
-	defer secret.Wipe()
-	return ringOf(file.Header(), secret, w.host.params.CoinType)
-}
-
-func ringOf(head vault.Header, secret *vault.Secret, coinType uint32) (*ring, error) {
-	if len(secret.Key) > 0 {
-		key, err := address.ParsePrivateKey(secret.Key)
-		return &ring{single: key}, err
-	}
-	seed := keys.Seed(string(secret.Mnemonic), string(secret.BIP39Passphrase))
-	defer clear(seed)
-	if head.Account == "" {
-		key, err := keys.DerivePath(seed, head.Path)
-		return &ring{single: key}, err
-	}
-	path, err := keys.ParsePath(head.Path)
-	if err != nil || len(path) != 3 {
-		return nil, fmt.Errorf("wallet %d: its path %q is not an account's", head.Number, head.Path)
-	}
-	account, err := keys.DeriveAccount(seed, keys.Type(head.Type), coinType, path[2]-keys.Hardened)
-	return &ring{account: account}, err
-}
-
-// key returns the private key of one of the wallet's scripts.
-func (r *ring) key(chain, index uint32) (*btcec.PrivateKey, error) {
-	if r.single != nil {
-		return r.single, nil
-	}
-	return r.account.PrivateChild(chain, index)
-}
-
-func (r *ring) coinKey(c *wallet.Coin) (*btcec.PrivateKey, error) { return r.key(c.Chain, c.Index) }
-
-func (r *ring) Close() {
-	if r.single != nil {
-		r.single.Zero()
-	}
-}
-
 // accountWallet describes the wallet of an account.
 func (w *wallets) accountWallet(account *keys.Account, master string, secret *vault.Secret) (vault.New, error) {
 	pub, script, err := account.Child(keys.Receive, 0)
@@ -122,7 +66,7 @@ func (w *wallets) accountWallet(account *keys.Account, master string, secret *va
 		return vault.New{}, err
 	}
 	return vault.New{Secret: secret, Header: vault.Header{
-		Source: sourceWords, Type: string(account.Type()), Path: account.Path(), Master: master,
+		Source: vault.SourceWords, Type: string(account.Type()), Path: account.Path(), Master: master,
 		Account:   account.Key().EncodePublic(w.host.params),
 		PublicKey: hex.EncodeToString(pub.SerializeCompressed()), Script: hex.EncodeToString(script),
 		Created: w.host.now().Unix(),
@@ -472,7 +416,7 @@ func (w *wallets) walletKeys(ctx context.Context, r rpc.WalletRequest) (rpc.Wall
 		return rpc.WalletKeys{}, walletError(err)
 	}
 	defer secret.Wipe()
-	ring, err := ringOf(file.Header(), secret, w.host.params.CoinType)
+	ring, err := ringOf(file.Header(), secret, w.host.params)
 	if err != nil {
 		return rpc.WalletKeys{}, err
 	}
@@ -501,7 +445,7 @@ func (w *wallets) importKey(ctx context.Context, r rpc.ImportKey) (rpc.ImportedK
 	defer key.Zero()
 	secret := &vault.Secret{Key: key.Serialize()}
 	defer secret.Wipe()
-	n := w.keyWallet(key, t, sourceKey, "", secret)
+	n := w.keyWallet(key, t, vault.SourceKey, "", secret)
 	n.Header.Name = r.Name
 	if file := w.knownKeys().find(n.Header); file != nil {
 		return w.imported(ctx, file, true)

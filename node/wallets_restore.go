@@ -45,9 +45,13 @@ func (w *wallets) newSearch(heads []vault.Header, issued []map[uint32]uint32, fr
 		s.issued = make([]map[uint32]uint32, len(heads))
 	}
 	_, err := w.host.exec.Run(len(heads), func(i int) error {
+		a, err := addedOf(heads[i], 1, w.host.params)
+		if err != nil {
+			return err
+		}
 		source, err := w.sourceOf(heads[i])
 		if err == nil {
-			s.sources[i], err = derive(source, func(chain uint32) uint32 { return s.issued[i][chain] })
+			s.sources[i], err = derive(source, a.Chains, func(chain uint32) uint32 { return s.issued[i][chain] })
 		}
 		return err
 	})
@@ -67,7 +71,7 @@ func (s *search) restart(from int32) error {
 	}
 	var added []wallet.Added
 	for i, head := range s.heads {
-		a, err := addedOf(head, uint32(i+1))
+		a, err := addedOf(head, uint32(i+1), s.host.params)
 		if err != nil {
 			return err
 		}
@@ -306,7 +310,7 @@ func (w *wallets) restorePath(r rpc.RestoreWords, seed []byte, secret *vault.Sec
 		return nil, nil, rpc.CodeInvalidParameter.New(err.Error())
 	}
 	defer key.Zero()
-	n := w.keyWallet(key, t, sourceWords, path.String(), secret)
+	n := w.keyWallet(key, t, vault.SourceWords, path.String(), secret)
 	if file := w.knownKeys().find(n.Header); file != nil {
 		return nil, []*vault.Wallet{file}, nil
 	}

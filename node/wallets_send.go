@@ -20,6 +20,7 @@ import (
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/internal/vault"
+	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/rpc"
 	"github.com/lode-chain/lode/wallet"
 )
@@ -132,13 +133,13 @@ func (w *wallets) changeScript(p *payment) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !source.Ranged() {
-		return source.Script(0, 0)
+	if !source.Ranged(0) {
+		return firstScript(source, 0, 0)
 	}
-	p.changeChain = source.Chains() - 1
+	p.changeChain = keys.Change
 	index := w.nextIndex(p.file, p.changeChain)
 	p.changeNext = index + 1
-	return source.Script(p.changeChain, index)
+	return firstScript(source, p.changeChain, index)
 }
 
 // nextIndex is the first index of a chain that was neither given out nor used
@@ -261,7 +262,7 @@ func (w *wallets) record(p *payment, plan rpc.SendPlan, tx *wire.MsgTx, key stri
 func (w *wallets) watch(number uint32) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	b, err := w.book.LookAhead(w.host.store, number, map[uint32]uint32{0: w.issued(number, 0), 1: w.issued(number, 1)})
+	b, err := w.book.LookAhead(w.host.store, number, w.issuedOf(w.vault.Wallet(int(number))))
 	if err != nil {
 		return err
 	}

@@ -225,17 +225,6 @@ func (c *coreWallet) describeKey(script []byte, key string) string {
 	return descriptor.WithChecksum(outer + key + end)
 }
 
-// hardenedByH writes a path as Core does, with h for hardened steps.
-func hardenedByH(path string) string {
-	b := []byte(path)
-	for i := range b {
-		if b[i] == '\'' {
-			b[i] = 'h'
-		}
-	}
-	return string(b)
-}
-
 func (c *coreWallet) addressInfo(_ context.Context, r *rpc.Request) (any, error) {
 	text, err := r.Text(0, "")
 	if err != nil {

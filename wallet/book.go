@@ -27,6 +27,10 @@ type Sources func(wallet uint32) (Source, error)
 // have changed the copy already: the owner stores the batch before it calls
 // again, or calls Forget when it cannot.
 type Book struct {
+	// Gap is how many scripts are watched beyond the last used or issued one; it
+	// is set before the first call only.
+	Gap uint32
+
 	sources  Sources
 	scripts  map[scriptID]place // nil: not read yet
 	accounts map[uint32]*account
@@ -60,7 +64,7 @@ func (p place) owner() Owner {
 }
 
 // NewBook returns the book of wallets that sources gives scripts of.
-func NewBook(sources Sources) *Book { return &Book{sources: sources} }
+func NewBook(sources Sources) *Book { return &Book{Gap: Gap, sources: sources} }
 
 // Forget drops what was concluded from rows and from the mempool: a batch was
 // not stored, or rows were changed by another.
@@ -136,9 +140,10 @@ func ReadPosition(r kv.Reader) (Position, error) {
 // Added describes a wallet to begin with.
 type Added struct {
 	Wallet uint32
-	Ranged bool
-	Chains uint32
-	First  []byte // script of chain 0, index 0
+	Chains []Chain
+	// First is the script of chain 0 at its first index, for those that have one
+	// there; else nothing is watched before LookAhead.
+	First []byte
 }
 
 // Add returns what stores new wallets, with their first script only: call
@@ -155,19 +160,108 @@ func (b *Book) Add(r kv.Reader, at Position, wallets []Added) (*kv.Batch, error)
 		c.put(positionKey(), at.encode())
 	}
 	for _, w := range wallets {
-		if b.accounts[w.Wallet] != nil || w.Wallet == 0 || w.Wallet > MaxWallet || w.Chains > MaxChains {
+		if b.accounts[w.Wallet] != nil || w.Wallet == 0 || w.Wallet > MaxWallet || len(w.Chains) == 0 || len(w.Chains) > MaxChains {
 			b.Forget()
 			return nil, fmt.Errorf("wallet %d is there already, or cannot be", w.Wallet)
 		}
-		a := &account{ranged: w.Ranged, chains: make([]counts, w.Chains)}
-		a.chains[0].stored = 1
+		a := &account{chains: make([]watched, len(w.Chains))}
+		for i := range w.Chains {
+			a.chains[i] = newWatched(w.Chains[i])
+		}
+		if len(w.First) > 0 {
+			a.chains[0].stored++
+			if err := b.addScript(c, w.First, Owner{Wallet: w.Wallet, Index: a.chains[0].Start}); err != nil {
+				return nil, err
+			}
+		}
 		b.accounts[w.Wallet] = a
 		c.put(accountKey(w.Wallet), a.encode())
-		if err := b.addScript(c, w.First, Owner{Wallet: w.Wallet}); err != nil {
+	}
+	return c.batch(), nil
+}
+
+// SetChains returns what makes a wallet have these chains: those it has, whose
+// range may have grown, and new ones behind them, of which nothing is stored
+// before LookAhead; nil when nothing changes. What blocks have paid to new
+// scripts before is not looked for.
+func (b *Book) SetChains(r kv.Reader, wallet uint32, chains []Chain) (*kv.Batch, error) {
+	if err := b.load(r); err != nil {
+		return nil, err
+	}
+	a, err := b.account(wallet)
+	if err != nil {
+		return nil, err
+	}
+	if len(chains) < len(a.chains) || len(chains) > MaxChains {
+		return nil, fmt.Errorf("wallet %d has %d chains of scripts and cannot have %d", wallet, len(a.chains), len(chains))
+	}
+	next := &account{chains: slices.Clone(a.chains)}
+	for i, c := range chains {
+		switch {
+		case i >= len(a.chains):
+			next.chains = append(next.chains, newWatched(c))
+		case c.Start < a.chains[i].Start:
+			next.chains[i] = newWatched(c) // those in between lack: all are stored once more
+			next.chains[i].used = a.chains[i].used
+		default:
+			next.chains[i].End = max(next.chains[i].End, c.End)
+		}
+	}
+	if slices.Equal(next.chains, a.chains) {
+		return nil, nil
+	}
+	b.accounts[wallet] = next
+	c := newChanges(r)
+	c.put(accountKey(wallet), next.encode())
+	return c.batch(), nil
+}
+
+// Remove returns what takes a wallet out of the book, with its coins.
+func (b *Book) Remove(r kv.Reader, wallet uint32) (*kv.Batch, error) {
+	c := newChanges(r)
+	drop := func(k, v []byte) error {
+		c.delete(bytes.Clone(k))
+		return nil
+	}
+	for _, row := range [...]byte{rowAccount, rowCoin, rowHistory, rowReuse} {
+		prefix := key(row, be32(wallet))
+		if err := r.Scan(prefix, kv.After(prefix), drop); err != nil {
 			return nil, err
 		}
 	}
-	return c.batch(), nil
+	prefix := key(rowScript)
+	err := r.Scan(prefix, kv.After(prefix), func(k, v []byte) error {
+		owners, err := decodeOwners(v)
+		if err != nil {
+			return err
+		}
+		var left []byte
+		for _, o := range owners {
+			if o.Wallet != wallet {
+				left = o.append(left)
+			}
+		}
+		if len(left) < len(v) {
+			c.put(bytes.Clone(k), left) // nil deletes
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	prefix = key(rowOutPoint)
+	err = r.Scan(prefix, kv.After(prefix), func(k, v []byte) error {
+		wallets, err := decodeWallets(v)
+		if err != nil {
+			return err
+		}
+		if left := slices.DeleteFunc(wallets, func(w uint32) bool { return w == wallet }); 4*len(left) < len(v) {
+			c.put(bytes.Clone(k), encodeWallets(left))
+		}
+		return nil
+	})
+	b.Forget()
+	return c.batch(), err
 }
 
 // addScript stores who owns a script, beside other owners that it may have.
@@ -175,6 +269,9 @@ func (b *Book) addScript(c *changes, script []byte, o Owner) error {
 	owners, err := b.owners(c, script)
 	if err != nil {
 		return err
+	}
+	if slices.Contains(owners, o) {
+		return nil
 	}
 	var row []byte
 	for _, other := range owners {
@@ -200,8 +297,9 @@ func (b *Book) Incomplete(r kv.Reader, next func(wallet, chain uint32) uint32) (
 	var list []uint32
 	for _, wallet := range slices.Sorted(maps.Keys(b.accounts)) {
 		a := b.accounts[wallet]
-		for i, c := range a.chains {
-			if c.stored < a.goal(i, next(wallet, uint32(i))) {
+		for i := range a.chains {
+			c := &a.chains[i]
+			if c.stored < c.goal(i == 0, next(wallet, uint32(i)), b.Gap) {
 				list = append(list, wallet)
 				break
 			}
@@ -235,7 +333,8 @@ func (b *Book) LookAhead(r kv.Reader, wallet uint32, issued map[uint32]uint32) (
 
 // extend stores the scripts that a chain lacks and reports whether it did.
 func (b *Book) extend(c *changes, wallet uint32, a *account, chain int, issued uint32) (bool, error) {
-	count, goal := &a.chains[chain], a.goal(chain, issued)
+	count := &a.chains[chain]
+	goal := count.goal(chain == 0, issued, b.Gap)
 	if count.stored >= goal {
 		return false, nil
 	}
@@ -243,16 +342,18 @@ func (b *Book) extend(c *changes, wallet uint32, a *account, chain int, issued u
 	if err != nil {
 		return false, fmt.Errorf("scripts of wallet %d: %w", wallet, err)
 	}
-	if source == nil {
+	if source == nil || uint32(chain) >= source.Chains() {
 		return false, nil
 	}
 	for ; count.stored < goal; count.stored++ {
-		script, err := source.Script(uint32(chain), count.stored)
+		scripts, err := source.Scripts(uint32(chain), count.stored)
 		if err != nil {
 			return false, fmt.Errorf("script %d/%d of wallet %d: %w", chain, count.stored, wallet, err)
 		}
-		if err := b.addScript(c, script, Owner{wallet, uint32(chain), count.stored}); err != nil {
-			return false, err
+		for _, script := range scripts {
+			if err := b.addScript(c, script, Owner{wallet, uint32(chain), count.stored}); err != nil {
+				return false, err
+			}
 		}
 	}
 	c.put(accountKey(wallet), a.encode())
@@ -311,51 +412,115 @@ func History(r kv.Reader, wallet uint32, fn func(Entry) error) error {
 
 // CopyRows returns what stores all rows of wallets in one reader beside those of
 // another book at the same position. Renumber gives the number that a wallet gets
-// there; wallets it does not know are left out.
+// there; wallets it does not know are left out. Wallets that the other book has
+// already keep what it knows of them, and learn what the reader knows more.
 func CopyRows(from, to kv.Reader, renumber map[uint32]uint32) (*kv.Batch, error) {
 	c := newChanges(to)
 	prefix := []byte{kv.SpaceWallet}
 	err := from.Scan(prefix, kv.After(prefix), func(k, v []byte) error {
-		var more []byte // of a list that the other book may have begun
 		switch k[1] {
-		case rowAccount, rowCoin, rowHistory:
-			if number, ok := renumber[walletOf(k)]; ok {
-				c.put(key(k[1], be32(number), k[6:]), bytes.Clone(v))
+		case rowAccount, rowCoin, rowHistory, rowReuse:
+			number, ok := renumber[walletOf(k)]
+			if !ok {
+				return nil
 			}
-			return nil
+			k = key(k[1], be32(number), k[6:])
+			if k[1] == rowAccount {
+				return c.mergeAccount(k, v)
+			}
+			c.put(k, bytes.Clone(v))
 		case rowScript:
 			owners, err := decodeOwners(v)
 			if err != nil {
 				return err
 			}
-			for _, o := range owners {
-				if number, ok := renumber[o.Wallet]; ok {
-					o.Wallet = number
-					more = o.append(more)
-				}
-			}
+			return c.mergeOwners(bytes.Clone(k), owners, renumber)
 		case rowOutPoint:
 			wallets, err := decodeWallets(v)
 			if err != nil {
 				return err
 			}
-			for _, w := range wallets {
-				if number, ok := renumber[w]; ok {
-					more = append(more, be32(number)...)
-				}
-			}
+			return c.mergeWallets(bytes.Clone(k), wallets, renumber)
 		}
-		if len(more) == 0 {
-			return nil
-		}
-		there, err := c.get(k)
-		if err != nil {
-			return err
-		}
-		c.put(bytes.Clone(k), slices.Concat(there, more))
 		return nil
 	})
 	return c.batch(), err
+}
+
+// mergeAccount stores a wallet's chains, of which some may be there.
+func (c *changes) mergeAccount(k, v []byte) error {
+	a, err := decodeAccount(v)
+	if err != nil {
+		return err
+	}
+	there, err := c.get(k)
+	if err != nil {
+		return err
+	}
+	if there != nil {
+		old, err := decodeAccount(there)
+		if err != nil {
+			return err
+		}
+		for i := range old.chains {
+			if i == len(a.chains) {
+				a.chains = append(a.chains, old.chains[i:]...)
+				break
+			}
+			n, o := &a.chains[i], &old.chains[i]
+			n.End, n.used = max(n.End, o.End), max(n.used, o.used)
+			if n.Start == o.Start {
+				n.stored = max(n.stored, o.stored)
+			}
+		}
+	}
+	c.put(k, a.encode())
+	return nil
+}
+
+// mergeOwners adds a script's owners to those it has.
+func (c *changes) mergeOwners(k []byte, owners []Owner, renumber map[uint32]uint32) error {
+	v, err := c.get(k)
+	if err != nil {
+		return err
+	}
+	there, err := decodeOwners(v)
+	if err != nil {
+		return err
+	}
+	row := bytes.Clone(v)
+	for _, o := range owners {
+		number, ok := renumber[o.Wallet]
+		if o.Wallet = number; ok && !slices.Contains(there, o) {
+			row = o.append(row)
+		}
+	}
+	if len(row) > len(v) {
+		c.put(k, row)
+	}
+	return nil
+}
+
+// mergeWallets adds the wallets that have a coin to those that are known.
+func (c *changes) mergeWallets(k []byte, wallets []uint32, renumber map[uint32]uint32) error {
+	v, err := c.get(k)
+	if err != nil {
+		return err
+	}
+	there, err := decodeWallets(v)
+	if err != nil {
+		return err
+	}
+	row := bytes.Clone(v)
+	for _, w := range wallets {
+		if number, ok := renumber[w]; ok && !slices.Contains(there, number) {
+			row = append(row, be32(number)...)
+		}
+	}
+	if len(row) > len(v) {
+		c.put(k, row)
+	}
+	return nil
 }
 
 // walletOf reads the wallet number of a key that begins with one.

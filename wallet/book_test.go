@@ -22,10 +22,10 @@ import (
 // testSource gives scripts that are quick to make.
 type testSource uint32
 
-func (testSource) Chains() uint32 { return 2 }
-func (testSource) Ranged() bool   { return true }
-func (s testSource) Script(chain, index uint32) ([]byte, error) {
-	return testScript(uint32(s), chain, index), nil
+func (testSource) Chains() uint32     { return 2 }
+func (testSource) Ranged(uint32) bool { return true }
+func (s testSource) Scripts(chain, index uint32) ([][]byte, error) {
+	return [][]byte{testScript(uint32(s), chain, index)}, nil
 }
 
 func testScript(wallet, chain, index uint32) []byte {
@@ -54,7 +54,7 @@ func newFixture(t rapid.TB, store kv.Store, wallets int) *fixture {
 	f.book = NewBook(func(w uint32) (Source, error) { return testSource(w), nil })
 	var added []Added
 	for w := 1; w <= wallets; w++ {
-		added = append(added, Added{Wallet: uint32(w), Ranged: true, Chains: 2, First: testScript(uint32(w), 0, 0)})
+		added = append(added, Added{Wallet: uint32(w), Chains: []Chain{{Ranged: true}, {Ranged: true}}, First: testScript(uint32(w), 0, 0)})
 	}
 	f.apply(f.book.Add(store, Position{}, added))
 	for w := 1; w <= wallets; w++ {
@@ -378,7 +378,7 @@ func TestLookAhead(t *testing.T) {
 // one spend takes it from both.
 func TestTwoOwners(t *testing.T) {
 	f := newFixture(t, kv.NewMemory(), 1)
-	f.apply(f.book.Add(f.store, Position{}, []Added{{Wallet: 7, Chains: 1, First: testScript(1, 0, 0)}}))
+	f.apply(f.book.Add(f.store, Position{}, []Added{{Wallet: 7, Chains: []Chain{{}}, First: testScript(1, 0, 0)}}))
 	f.apply(f.book.LookAhead(f.store, 7, nil))
 	cb := f.tx(nil, pay(testScript(1, 0, 0), 5))
 	f.connect(cb)
@@ -471,7 +471,7 @@ func TestCopyRows(t *testing.T) {
 	alone := newFixture(t, kv.NewMemory(), 0)
 	alone.book = NewBook(func(w uint32) (Source, error) { return testSource(w + 1), nil })
 	alone.apply(alone.book.Add(alone.store, Position{}, []Added{
-		{Wallet: 1, Ranged: true, Chains: 2, First: testScript(2, 0, 0)}, {Wallet: 8, Chains: 1, First: testScript(9, 0, 0)},
+		{Wallet: 1, Chains: []Chain{{Ranged: true}, {Ranged: true}}, First: testScript(2, 0, 0)}, {Wallet: 8, Chains: []Chain{{}}, First: testScript(9, 0, 0)},
 	}))
 	alone.apply(alone.book.LookAhead(alone.store, 1, nil))
 	cb := f.tx(nil, pay(testScript(2, 0, 0), 4), pay(testScript(1, 0, 0), 2), pay(testScript(9, 0, 0), 3))

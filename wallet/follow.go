@@ -1,8 +1,10 @@
 package wallet
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/btcsuite/btcd/wire/v2"
 
@@ -45,6 +47,7 @@ type walk struct {
 	book    *Book
 	changes *changes
 	step    *chain.Step
+	failed  error // of reuse
 }
 
 // use notes which scripts the block pays to. Where one was not used before,
@@ -113,12 +116,16 @@ func (w *walk) connect() error {
 		var t tally
 		txid := w.step.TxIDs[place]
 		err := w.spent(place, func(op wire.OutPoint, coin *consensus.Coin, owners []Owner) {
-			for _, o := range owners {
+			for _, o := range onceEach(owners) {
 				t.of(o.Wallet).sent += coin.Value
 				w.changes.delete(coinKey(o.Wallet, op))
 			}
 			w.changes.delete(outPointKey(op))
+			w.reuse(owners, +1)
 		})
+		if err == nil {
+			err = w.failed
+		}
 		if err != nil {
 			return err
 		}
@@ -130,7 +137,7 @@ func (w *walk) connect() error {
 			if len(owners) == 0 {
 				continue
 			}
-			for _, o := range owners {
+			for _, o := range onceEach(owners) {
 				t.of(o.Wallet).received += out.Value
 			}
 			coin := consensus.Coin{Value: out.Value, Script: out.PkScript, Height: height, Coinbase: place == 0}
@@ -168,7 +175,11 @@ func (w *walk) disconnect() error {
 				t.of(o.Wallet)
 			}
 			w.store(op, owners, coin)
+			w.reuse(owners, -1)
 		})
+		if err == nil {
+			err = w.failed
+		}
 		if err != nil {
 			return err
 		}
@@ -205,10 +216,52 @@ func (w *walk) spent(place int, fn func(wire.OutPoint, *consensus.Coin, []Owner)
 // store gives a coin to its owners.
 func (w *walk) store(op wire.OutPoint, owners []Owner, coin *consensus.Coin) {
 	wallets := make([]uint32, 0, len(owners))
-	for _, o := range owners {
+	for _, o := range onceEach(owners) {
 		r := row{chain: o.Chain, index: o.Index, coin: *coin}
 		w.changes.put(coinKey(o.Wallet, op), r.encode())
 		wallets = append(wallets, o.Wallet)
 	}
 	w.changes.put(outPointKey(op), encodeWallets(wallets))
+}
+
+// onceEach leaves one owner of each wallet, the first: a wallet has a coin once,
+// even if several of its descriptors give the script.
+func onceEach(owners []Owner) []Owner {
+	if len(owners) < 2 {
+		return owners
+	}
+	var list []Owner
+	for _, o := range owners {
+		if !slices.ContainsFunc(list, func(l Owner) bool { return l.Wallet == o.Wallet }) {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// reuse counts that a coin of an index was spent, or with -1 that it was not
+// after all: what is paid to the index after that reuses an address.
+func (w *walk) reuse(owners []Owner, by int) {
+	for _, o := range owners {
+		k := reuseKey(o.Wallet, o.Chain, o.Index)
+		v, err := w.changes.get(k)
+		if err != nil {
+			w.failed = err
+			return
+		}
+		n := by
+		if v != nil {
+			count, size := binary.Uvarint(v)
+			if size <= 0 {
+				w.failed = damaged(rowReuse, k)
+				return
+			}
+			n += int(count)
+		}
+		if n <= 0 {
+			w.changes.delete(k)
+		} else {
+			w.changes.put(k, binary.AppendUvarint(nil, uint64(n)))
+		}
+	}
 }

@@ -16,11 +16,12 @@ import (
 // they sort.
 //
 //	p                                → hash and height of the last block seen
-//	a wallet                         → whether ranged; per chain: scripts stored, scripts used
+//	a wallet                         → format; per chain: what is watched, stored and used
 //	s script                         → owners: wallet, chain, index
 //	c wallet txid vout               → a confirmed coin: chain, index, coin
 //	o txid vout                      → the wallets that have it
 //	h wallet height place-in-block   → a confirmed payment
+//	u wallet chain index             → how many confirmed inputs have spent from the index
 const (
 	rowPosition = 'p'
 	rowAccount  = 'a'
@@ -28,6 +29,7 @@ const (
 	rowCoin     = 'c'
 	rowOutPoint = 'o'
 	rowHistory  = 'h'
+	rowReuse    = 'u'
 )
 
 // ErrDamaged says that a row is not what this package wrote. The rows can be
@@ -76,6 +78,13 @@ func historyKey(wallet uint32, height int32, place int) []byte {
 	return binary.BigEndian.AppendUint32(k, uint32(place))
 }
 
+func reuseKey(wallet, chain, index uint32) []byte {
+	k := append(make([]byte, 0, 14), kv.SpaceWallet, rowReuse)
+	k = binary.BigEndian.AppendUint32(k, wallet)
+	k = binary.BigEndian.AppendUint32(k, chain)
+	return binary.BigEndian.AppendUint32(k, index)
+}
+
 // Position is a block on the chain. The zero value stands before genesis.
 type Position struct {
 	Hash   chainhash.Hash
@@ -94,51 +103,71 @@ func decodePosition(b []byte) (Position, error) {
 	return p, nil
 }
 
-// counts are a chain's: how many scripts from index 0 on are stored, and how
-// many of those were used up to the last used one.
-type counts struct{ stored, used uint32 }
-
-// account is what is known of a wallet's scripts.
-type account struct {
-	ranged bool // chains go on; else each has one script
-	chains []counts
+// watched is what is known of one chain of a wallet's scripts. All indexes are
+// absolute.
+type watched struct {
+	Chain
+	stored uint32 // scripts from Start up to below this index are stored
+	used   uint32 // one above the last index that a block paid to; 0: none
 }
 
+// account is what is known of a wallet's scripts.
+type account struct{ chains []watched }
+
+const (
+	// accountFormat is the first byte of an account's row. Rows of another format
+	// count as damaged, so that all are made anew from the blocks.
+	accountFormat = 2
+	watchedSize   = 17
+)
+
 func (a *account) encode() []byte {
-	b := []byte{0}
-	if a.ranged {
-		b[0] = 1
-	}
-	for _, c := range a.chains {
-		b = binary.BigEndian.AppendUint32(b, c.stored)
-		b = binary.BigEndian.AppendUint32(b, c.used)
+	b := append(make([]byte, 0, 1+watchedSize*len(a.chains)), accountFormat)
+	for i := range a.chains {
+		w := &a.chains[i]
+		ranged := byte(0)
+		if w.Ranged {
+			ranged = 1
+		}
+		b = append(b, ranged)
+		for _, n := range [...]uint32{w.Start, w.End, w.stored, w.used} {
+			b = binary.BigEndian.AppendUint32(b, n)
+		}
 	}
 	return b
 }
 
 func decodeAccount(b []byte) (*account, error) {
-	if len(b) < 9 || len(b)%8 != 1 || b[0] > 1 {
+	if len(b) < 1+watchedSize || len(b)%watchedSize != 1 || b[0] != accountFormat {
 		return nil, damaged(rowAccount, b)
 	}
-	a := &account{ranged: b[0] == 1, chains: make([]counts, len(b)/8)}
+	a := &account{chains: make([]watched, len(b)/watchedSize)}
 	for i := range a.chains {
-		at := b[1+8*i:]
-		a.chains[i] = counts{binary.BigEndian.Uint32(at), binary.BigEndian.Uint32(at[4:])}
+		at := b[1+watchedSize*i:]
+		if at[0] > 1 {
+			return nil, damaged(rowAccount, b)
+		}
+		n := func(k int) uint32 { return binary.BigEndian.Uint32(at[1+4*k:]) }
+		a.chains[i] = watched{Chain: Chain{Ranged: at[0] == 1, Start: n(0), End: n(1)}, stored: n(2), used: n(3)}
 	}
 	return a, nil
 }
 
-// goal is how many scripts of a chain are to be stored when issued were given
-// out. The first script of the first chain counts as issued: it is shown when
-// a wallet is made.
-func (a *account) goal(chain int, issued uint32) uint32 {
-	if !a.ranged {
+// newWatched is a chain of which nothing is stored yet.
+func newWatched(c Chain) watched { return watched{Chain: c, stored: c.Start} }
+
+// goal is up to which index scripts of a chain are to be stored when those below
+// issued were given out. The first script of the first chain counts as issued:
+// it is shown when a wallet is made.
+func (w *watched) goal(first bool, issued, gap uint32) uint32 {
+	if !w.Ranged {
 		return 1
 	}
-	if chain == 0 {
-		issued = max(issued, 1)
+	issued = max(issued, w.Start)
+	if first {
+		issued = max(issued, w.Start+1)
 	}
-	return min(max(a.chains[chain].used, issued)+Gap, maxIndex)
+	return min(max(max(w.used, issued)+gap, w.End), maxIndex)
 }
 
 const ownerSize = 12

@@ -1,9 +1,12 @@
 package wallet
 
-import "github.com/lode-chain/lode/keys"
+import (
+	"github.com/lode-chain/lode/descriptor"
+	"github.com/lode-chain/lode/keys"
+)
 
 // Gap is how many scripts beyond the last used or issued one are watched
-// (BIP44's gap limit).
+// (BIP44's gap limit), unless a Book is told otherwise.
 const Gap = 20
 
 const (
@@ -16,15 +19,27 @@ const (
 	MaxChains = 255
 )
 
-// Source gives a wallet's scripts.
+// Source gives a wallet's scripts: some chains of them, each a descriptor's.
 type Source interface {
-	// Chains is the number of chains of scripts. The first gives addresses to
-	// hand out, the last those that change goes to.
+	// Chains is the number of chains of scripts.
 	Chains() uint32
-	// Ranged says whether a chain goes on; else it has one script, at index 0.
-	Ranged() bool
-	// Script returns one script. It may be slow: a key is derived.
-	Script(chain, index uint32) ([]byte, error)
+	// Ranged says whether a chain goes on; else it has index 0 only.
+	Ranged(chain uint32) bool
+	// Scripts returns the scripts of one index, mostly one: combo() has several.
+	// It may be slow, as keys are derived.
+	Scripts(chain, index uint32) ([][]byte, error)
+}
+
+// Descriptors returns the source of the scripts of descriptors: chain i is the
+// i-th of them.
+func Descriptors(list []*descriptor.Descriptor) Source { return descriptorSource(list) }
+
+type descriptorSource []*descriptor.Descriptor
+
+func (s descriptorSource) Chains() uint32           { return uint32(len(s)) }
+func (s descriptorSource) Ranged(chain uint32) bool { return s[chain].Ranged() }
+func (s descriptorSource) Scripts(chain, index uint32) ([][]byte, error) {
+	return s[chain].Scripts(index)
 }
 
 // Account returns the source of an account's scripts: receiving addresses and
@@ -33,11 +48,11 @@ func Account(a *keys.Account) Source { return accountSource{a} }
 
 type accountSource struct{ account *keys.Account }
 
-func (accountSource) Chains() uint32 { return 2 }
-func (accountSource) Ranged() bool   { return true }
-func (s accountSource) Script(chain, index uint32) ([]byte, error) {
+func (accountSource) Chains() uint32     { return 2 }
+func (accountSource) Ranged(uint32) bool { return true }
+func (s accountSource) Scripts(chain, index uint32) ([][]byte, error) {
 	_, script, err := s.account.Child(chain, index)
-	return script, err
+	return [][]byte{script}, err
 }
 
 // Single returns the source of one script.
@@ -45,9 +60,16 @@ func Single(script []byte) Source { return singleSource{script} }
 
 type singleSource struct{ script []byte }
 
-func (singleSource) Chains() uint32                          { return 1 }
-func (singleSource) Ranged() bool                            { return false }
-func (s singleSource) Script(uint32, uint32) ([]byte, error) { return s.script, nil }
+func (singleSource) Chains() uint32                             { return 1 }
+func (singleSource) Ranged(uint32) bool                         { return false }
+func (s singleSource) Scripts(uint32, uint32) ([][]byte, error) { return [][]byte{s.script}, nil }
+
+// Chain is one chain of scripts as a Book is told of it.
+type Chain struct {
+	Ranged bool
+	Start  uint32 // the first index that is watched
+	End    uint32 // at least all indexes below are watched
+}
 
 // Owner is where a script belongs.
 type Owner struct {

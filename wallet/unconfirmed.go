@@ -131,7 +131,7 @@ func (b *Book) judge(c *changes, e *mempool.Entry, effects map[chainhash.Hash]*e
 		if err != nil {
 			return nil, err
 		}
-		for _, o := range owners {
+		for _, o := range onceEach(owners) {
 			f.outputs = append(f.outputs, moved{o, wire.OutPoint{Hash: e.TxID, Index: uint32(i)}, out.PkScript, out.Value})
 		}
 	}
