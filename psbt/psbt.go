@@ -10,7 +10,6 @@
 package psbt
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -73,11 +72,12 @@ type TapSig struct {
 	Sig    []byte
 }
 
-// TapLeaf is a script that an input may be spent by, with its control blocks.
+// TapLeaf is a script that an input may be spent by, with a control block. A
+// script that is in the tree twice is listed with each.
 type TapLeaf struct {
-	Script        []byte
-	Version       byte
-	ControlBlocks [][]byte
+	Script       []byte
+	Version      byte
+	ControlBlock []byte
 }
 
 // TreeLeaf is one leaf of an output's tree, which lists them depth first.
@@ -187,21 +187,6 @@ func cloneTap(list []TapDerivation) []TapDerivation {
 	list = slices.Clone(list)
 	for i := range list {
 		list[i].Leaves = slices.Clone(list[i].Leaves)
-	}
-	return list
-}
-
-// addPair adds a pair whose key is not there yet; the first one stays.
-func addPair(list []Pair, add ...Pair) []Pair {
-	return insert(list, func(a, b Pair) int { return bytes.Compare(a.Key, b.Key) }, add...)
-}
-
-// insert adds to a sorted list what it has none equal to (std::map::insert).
-func insert[T any](list []T, compare func(a, b T) int, add ...T) []T {
-	for _, item := range add {
-		if at, found := slices.BinarySearchFunc(list, item, compare); !found {
-			list = slices.Insert(list, at, item)
-		}
 	}
 	return list
 }
