@@ -79,20 +79,20 @@ func TestBasicFilterVectors(t *testing.T) {
 			undo.Txs[0] = append(undo.Txs[0], consensus.Coin{Script: s})
 		}
 		hash := b.BlockHash()
-		filter, err := BasicFilter(b, hash, undo)
-		if err != nil || hex.EncodeToString(filter) != c.filter {
-			t.Errorf("%s (%s): %x, %v, want %s", hash, c.note, filter, err, c.filter)
+		filter := BasicFilter(b, hash, undo)
+		if hex.EncodeToString(filter) != c.filter {
+			t.Errorf("%s (%s): %x, want %s", hash, c.note, filter, c.filter)
 		}
 		if got := FilterHeader(filter, c.previous); got != c.header {
 			t.Errorf("%s (%s): header %s, want %s", hash, c.note, got, c.header)
 		}
 		for _, s := range c.scripts {
 			// An empty script is never in a filter.
-			if ok, err := FilterMatches(filter, hash, [][]byte{{7}, s}); ok != (len(s) > 0) || err != nil {
+			if ok, err := NewQuery([][]byte{{7}, s}).Matches(filter, hash); ok != (len(s) > 0) || err != nil {
 				t.Errorf("%s (%s): script %x: %t, %v", hash, c.note, s, ok, err)
 			}
 		}
-		if ok, err := FilterMatches(filter, hash, [][]byte{[]byte("nobody's script")}); ok || err != nil {
+		if ok, err := NewQuery([][]byte{[]byte("nobody's script")}).Matches(filter, hash); ok || err != nil {
 			t.Errorf("%s: another script: %t, %v", hash, ok, err)
 		}
 	}
@@ -104,7 +104,7 @@ func TestBasicFilterVectors(t *testing.T) {
 // TestFilterOfDamage reads filters that are none.
 func TestFilterOfDamage(t *testing.T) {
 	for _, filter := range [][]byte{nil, {1}, {9, 1, 2, 3}, {0xfd, 1}, {0xfe, 0, 0, 0, 1, 5}, {0xff, 1, 0, 0, 0, 0, 0, 0, 0}} {
-		if ok, err := FilterMatches(filter, chainhash.Hash{}, [][]byte{{1}}); err == nil {
+		if ok, err := NewQuery([][]byte{{1}}).Matches(filter, chainhash.Hash{}); err == nil {
 			t.Errorf("%x: %t", filter, ok)
 		}
 	}
@@ -128,12 +128,9 @@ func TestFiltersOfAChain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		filter, err := BasicFilter(b, e.Hash, undo)
-		if err != nil {
-			t.Fatal(err)
-		}
+		filter := BasicFilter(b, e.Hash, undo)
 		out := b.Transactions[0].TxOut[0].PkScript
-		if ok, err := FilterMatches(filter, e.Hash, [][]byte{out}); !ok || err != nil {
+		if ok, err := NewQuery([][]byte{out}).Matches(filter, e.Hash); !ok || err != nil {
 			t.Errorf("height %d: %t, %v", e.Height, ok, err)
 		}
 		next := FilterHeader(filter, previous)
@@ -180,10 +177,7 @@ func TestFilterHeadersAsCore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		filter, err := BasicFilter(b, e.Hash, undo)
-		if err != nil {
-			t.Fatal(err)
-		}
+		filter := BasicFilter(b, e.Hash, undo)
 		previous = FilterHeader(filter, previous)
 		filters[e.Hash.String()] = hex.EncodeToString(filter) + " " + previous.String()
 	}

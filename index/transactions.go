@@ -1,7 +1,6 @@
 // Package index tells where things are in the chain: in which block a
 // transaction stands, and, by compact filters (BIP158), which blocks a script may
-// occur in. So far the filters are functions of a block and its undo data;
-// nothing stores them.
+// occur in.
 //
 // An index is a follower of the chain: it keeps the hash of the last block that
 // it has seen in the same batch as its own changes, and can be rebuilt from

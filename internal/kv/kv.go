@@ -13,6 +13,7 @@
 //	m  mempool
 //	w  wallet: coins and history
 //	x  index: transactions
+//	f  index: block filters
 //	b  backup
 //	s  node: settings and state that outlive a host
 //
@@ -32,6 +33,7 @@ const (
 	SpaceMempool = 'm'
 	SpaceWallet  = 'w'
 	SpaceTxIndex = 'x'
+	SpaceFilters = 'f'
 	SpaceBackup  = 'b'
 	SpaceNode    = 's'
 )
