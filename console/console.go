@@ -1,6 +1,6 @@
 // Package console is what a person sees and types: tables, questions, the
-// wallet picker, the entry of recovery words, progress, and the prompt of
-// `lode console`.
+// wallet picker, the wallets' screens, the entry of recovery words, QR codes,
+// progress, and the prompt of `lode console`.
 //
 // It knows terminals and nothing of the chain: what to show comes in as
 // values, and what was chosen goes out as one. It decides neither which command
@@ -9,10 +9,12 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/mattn/go-isatty"
 	"golang.org/x/term"
@@ -38,17 +40,29 @@ type Screen struct {
 	Plain bool
 	// Color says that Out shows colours.
 	Color bool
+	// ASCII says that only ASCII can be shown, so that drawings take no others.
+	ASCII bool
 }
 
 // NewScreen returns the screen of the process's standard streams. The
-// environment variables NO_COLOR and CI are looked up with getenv.
+// environment variables NO_COLOR, CI and those of the locale are looked up with
+// getenv.
 func NewScreen(in, out, errOut *os.File, plain bool, getenv func(string) string) *Screen {
 	return &Screen{
 		In: in, Out: out, Err: errOut,
 		Interactive: isTerminal(in) && isTerminal(errOut) && getenv("CI") == "",
 		Plain:       plain || getenv("TERM") == "dumb",
 		Color:       isTerminal(out) && !plain && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb",
+		ASCII:       !speaksUTF8(getenv),
 	}
+}
+
+// speaksUTF8 says whether the locale writes UTF-8, as all do today unless they
+// say otherwise (POSIX: LC_ALL before LC_CTYPE before LANG).
+func speaksUTF8(getenv func(string) string) bool {
+	locale := cmp.Or(getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG"))
+	folded := strings.ReplaceAll(strings.ToLower(locale), "-", "")
+	return locale == "" || strings.Contains(folded, "utf8")
 }
 
 func isTerminal(f *os.File) bool {

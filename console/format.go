@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"charm.land/lipgloss/v2"
 )
 
 // Count returns n with its noun: "1 block", "2 blocks", "1,200 blocks". The
@@ -90,6 +92,19 @@ func Short(s string, n int) string {
 	}
 	head := (n - 1) / 2
 	return string(r[:head]) + "…" + string(r[len(r)-(n-1-head):])
+}
+
+// cut returns text that is cut to a number of columns: in its middle, as both
+// ends of an address and of a name tell it from others. Wide characters count as
+// two.
+func cut(text string, columns int) string {
+	if lipgloss.Width(text) <= columns {
+		return text
+	}
+	n := min(columns, len([]rune(text))-1)
+	for ; n >= 5 && lipgloss.Width(Short(text, n)) > columns; n-- {
+	}
+	return Short(text, n)
 }
 
 // Clean returns s without what a terminal would act on: control characters are

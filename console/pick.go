@@ -26,6 +26,7 @@ type Pick struct {
 	Title   string
 	Head    []string // over Cells
 	Right   []bool   // columns aligned to the right
+	Shrink  []int    // columns that are cut where the terminal is too narrow, the widest first
 	Choices []Choice
 	// Other judges a text that names no row: whether it is an answer too, and
 	// what to say of it, if anything. Nil: only rows are.
@@ -143,7 +144,10 @@ func (p *Pick) named(answer string) (row int, why string) {
 // row under the cursor.
 type picker struct {
 	Pick
-	widths []int
+	keys   []string // of Choices, as they are looked for
+	names  []string
+	full   []int // widths of the columns
+	widths []int // and as they fit
 	filter string
 	shown  []int // indexes of Choices, in order
 	cursor int   // into shown
@@ -155,18 +159,32 @@ type picker struct {
 }
 
 func newPicker(p Pick) *picker {
-	m := &picker{Pick: p, height: pickRows, widths: make([]int, len(p.Head))}
+	m := &picker{
+		Pick: p, height: pickRows, full: make([]int, len(p.Head)),
+		keys: make([]string, len(p.Choices)), names: make([]string, len(p.Choices)),
+	}
 	measure := func(cells []string) {
 		for i, cell := range cells {
-			m.widths[i] = max(m.widths[i], lipgloss.Width(cell))
+			m.full[i] = max(m.full[i], lipgloss.Width(cell))
 		}
 	}
 	measure(p.Head)
-	for _, choice := range p.Choices {
+	for i, choice := range p.Choices {
 		measure(choice.Cells)
+		m.keys[i], m.names[i] = strings.ToLower(choice.Key), strings.ToLower(choice.Name)
 	}
+	m.widths = m.full
 	m.setFilter("")
 	return m
+}
+
+// resize fits the list into a number of columns and of rows.
+func (m *picker) resize(width, rows int) {
+	m.width, m.height = width, max(1, rows)
+	m.widths = slices.Clone(m.full)
+	t := Table{Shrink: m.Shrink}
+	t.fit(m.widths, width-3)
+	m.move(0)
 }
 
 // setFilter shows the rows that a text may mean. One whose number or name is
@@ -177,10 +195,12 @@ func (m *picker) setFilter(text string) {
 	want := strings.ToLower(strings.TrimSpace(text))
 	first := -1
 	for i, choice := range m.Choices {
-		if !choice.has(want) {
+		number := strconv.Itoa(choice.Number)
+		if !strings.HasPrefix(number, want) && !strings.Contains(m.names[i], want) &&
+			(len(want) < keyPart || !strings.Contains(m.keys[i], want)) {
 			continue
 		}
-		if first < 0 && (strconv.Itoa(choice.Number) == want || strings.EqualFold(choice.Name, want)) {
+		if first < 0 && (number == want || m.names[i] == want) {
 			first = len(m.shown)
 		}
 		m.shown = append(m.shown, i)
@@ -195,14 +215,6 @@ func (m *picker) setFilter(text string) {
 // too many of them. Policy.
 const keyPart = 4
 
-// has says whether a row may be meant by a text in lower case.
-func (c Choice) has(text string) bool {
-	if strings.HasPrefix(strconv.Itoa(c.Number), text) || strings.Contains(strings.ToLower(c.Name), text) {
-		return true
-	}
-	return len(text) >= keyPart && strings.Contains(strings.ToLower(c.Key), text)
-}
-
 // Init implements tea.Model.
 func (m *picker) Init() tea.Cmd { return nil }
 
@@ -210,8 +222,7 @@ func (m *picker) Init() tea.Cmd { return nil }
 func (m *picker) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.width = msg.Width
-		m.height = max(1, min(pickRows, msg.Height-5))
+		m.resize(msg.Width, min(pickRows, msg.Height-5))
 	case tea.PasteMsg:
 		m.setFilter(m.filter + Clean(strings.TrimSpace(msg.Content)))
 	case tea.KeyPressMsg:
@@ -279,6 +290,9 @@ func (m *picker) line(cells []string) string {
 		if i > 0 {
 			b.WriteString("  ")
 		}
+		if slices.Contains(m.Shrink, i) {
+			cell = cut(cell, m.widths[i])
+		}
 		pad := strings.Repeat(" ", max(0, m.widths[i]-lipgloss.Width(cell)))
 		if i < len(m.Right) && m.Right[i] {
 			b.WriteString(pad + cell)
@@ -295,8 +309,16 @@ func (m *picker) View() tea.View {
 	if m.done {
 		return tea.NewView("")
 	}
+	v := tea.NewView(boldStyle.Render(m.Title) + "  " + m.filter + "\n" + m.rows() +
+		faintStyle.Render(fmt.Sprintf("  %s of %s · type to filter, arrows, Enter · Esc leaves",
+			Thousands(int64(len(m.shown))), Thousands(int64(len(m.Choices))))))
+	v.Cursor = tea.NewCursor(lipgloss.Width(m.Title)+2+lipgloss.Width(m.filter), 0)
+	return v
+}
+
+// rows draws the heading and the rows that are seen.
+func (m *picker) rows() string {
 	var b strings.Builder
-	b.WriteString(boldStyle.Render(m.Title) + "  " + m.filter + "\n")
 	b.WriteString(headStyle.Render("  "+m.line(m.Head)) + "\n")
 	for at := m.top; at < min(len(m.shown), m.top+m.height); at++ {
 		line := m.line(m.Choices[m.shown[at]].Cells)
@@ -310,9 +332,5 @@ func (m *picker) View() tea.View {
 		hint, _ := m.other(strings.TrimSpace(m.filter))
 		b.WriteString("  " + fold(cmp.Or(Clean(hint), "nothing has that in it"), cmp.Or(m.width, 80)-2, "\n  ") + "\n")
 	}
-	b.WriteString(faintStyle.Render(fmt.Sprintf("  %s of %s · type to filter, arrows, Enter · Esc leaves",
-		Thousands(int64(len(m.shown))), Thousands(int64(len(m.Choices))))))
-	v := tea.NewView(b.String())
-	v.Cursor = tea.NewCursor(lipgloss.Width(m.Title)+2+lipgloss.Width(m.filter), 0)
-	return v
+	return b.String()
 }

@@ -78,7 +78,7 @@ func (s *Screen) Table(t Table) {
 				b.WriteString("  ")
 			}
 			if slices.Contains(t.Shrink, i) {
-				cell = Short(cell, widths[i])
+				cell = cut(cell, widths[i])
 			}
 			pad := strings.Repeat(" ", max(0, widths[i]-lipgloss.Width(cell)))
 			switch {
