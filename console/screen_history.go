@@ -29,8 +29,8 @@ func newHistoryPage(s *screens, row WalletRow) *historyPage {
 // historyBelow is how many lines the payment under the cursor takes, and
 // historyAround what the page has around its rows.
 const (
-	historyBelow  = 7
-	historyAround = 6
+	historyBelow  = 5
+	historyAround = 7
 )
 
 func (p *historyPage) fit(height int) int { return max(1, height-historyBelow-historyAround) }

@@ -54,19 +54,19 @@ func (p *receivePage) compose() {
 	if p.place == nil {
 		return
 	}
-	uri, err := p.s.teller.URI(p.place.Address, p.form.fields[receiveAmount].text(), p.form.fields[receiveLabel].text())
-	if err != nil {
-		p.form.blame(FieldAmount, err.Error())
-		return
+	amount, label := p.form.fields[receiveAmount], p.form.fields[receiveLabel].text()
+	amount.wrong = ""
+	var err error
+	if p.uri, err = p.s.teller.URI(p.place.Address, amount.text(), label); err != nil {
+		amount.wrong = err.Error()
+		p.uri, _ = p.s.teller.URI(p.place.Address, "", label)
 	}
-	p.form.fields[receiveAmount].wrong = ""
-	p.uri = uri
 }
 
 func (p *receivePage) title() (left, right string) { return "Receive to " + Clean(p.row.Name), "" }
 
 func (p *receivePage) help() string {
-	return "type an amount and a label (Tab) · Enter keeps the label · Ctrl-N new address · Esc goes back"
+	return "Tab next field · Enter keeps the label · Ctrl-N new address · Esc goes back"
 }
 
 func (p *receivePage) update(msg tea.Msg) tea.Cmd {

@@ -43,7 +43,7 @@ type sendPage struct {
 func newSendPage(s *screens, from WalletRow, o Order, alone bool) *sendPage {
 	p := &sendPage{s: s, from: from, alone: alone, key: s.teller.NewKey()}
 	p.form = newForm(
-		newField(FieldTo, "To", o.To, "a wallet's name or number, an address, a bitcoin: link; Enter for a list"),
+		newField(FieldTo, "To", o.To, "a wallet, an address or a bitcoin: link; Enter opens the list"),
 		newField(FieldAmount, "Amount", o.Amount, "for example 1.5, or max for all that is spendable"),
 		newField(FieldRate, "Fee rate", o.Rate, "in sat/vB, or a target such as 6 blocks; empty: the node's choice"),
 	)

@@ -144,7 +144,7 @@ func (s *screens) View() tea.View {
 		v.Content = clip(fmt.Sprintf("too small: needs %d×%d", leastWidth, leastHeight), s.width)
 		return v
 	}
-	help := strings.Split(fold(s.top().help(), s.width-1, "\n"), "\n")
+	help := foldHelp(s.top().help(), s.width-1)
 	room := s.height - 3 - len(help)
 	body, cursor := s.top().body(s.width, room)
 	lines := strings.Split(strings.TrimRight(body, "\n"), "\n")
@@ -166,6 +166,19 @@ func (s *screens) View() tea.View {
 		v.Cursor = cursor
 	}
 	return v
+}
+
+// foldHelp breaks the line of keys between keys.
+func foldHelp(text string, width int) []string {
+	var lines []string
+	for _, part := range strings.Split(text, " · ") {
+		if last := len(lines) - 1; last >= 0 && lipgloss.Width(lines[last]+" · "+part) <= width {
+			lines[last] += " · " + part
+			continue
+		}
+		lines = append(lines, part)
+	}
+	return lines
 }
 
 // titleLine is a page's first line: its name, and what belongs to it at the
