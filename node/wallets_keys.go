@@ -32,9 +32,9 @@ func walletError(err error) error {
 		return rpc.CodeWrongEncState.New("Error: running with an unencrypted wallet, but walletpassphrase was called.")
 	case errors.Is(err, vault.ErrName), errors.Is(err, vault.ErrNameTaken), errors.Is(err, vault.ErrBadPassphrase):
 		return rpc.CodeInvalidParameter.New(err.Error())
-	case errors.Is(err, vault.ErrNotEmpty):
+	case errors.Is(err, vault.ErrEncrypted):
 		return rpc.CodeWrongEncState.New(err.Error())
-	case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer):
+	case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer), errors.Is(err, vault.ErrForeign), errors.Is(err, vault.ErrNoBackup):
 		return rpc.CodeWallet.New(err.Error())
 	}
 	return err

@@ -55,7 +55,8 @@ type group struct {
 	v       *Vault
 	first   int // number of the first
 	kdf     *KDF
-	key     *Key // a copy, nil when secrets are not encrypted
+	key     *Key   // a copy, nil when secrets are not encrypted or the vault is locked
+	head    []byte // what the folder's own file is to hold
 	ids     []byte
 	wallets []*Wallet
 	sealed  [][]byte // what their files are to hold
@@ -78,9 +79,6 @@ func (v *Vault) newGroup(n int, key *Key) (*group, error) {
 	if key == nil {
 		key = v.key
 	}
-	if v.kdf != nil && key == nil {
-		return nil, ErrLocked
-	}
 	if v.next+n > MaxWallets+1 {
 		return nil, fmt.Errorf("%d more wallets would be over the limit of %d", n, MaxWallets)
 	}
@@ -96,8 +94,12 @@ func (v *Vault) newGroup(n int, key *Key) (*group, error) {
 		g.parts[i].secretsFile = newSecretsFile(first, last)
 		g.parts[i].left.Store(int32(last - first + 1))
 	}
-	if v.kdf != nil {
+	if v.kdf != nil && key != nil {
 		g.key = key.clone() // whoever gave it may wipe it
+	}
+	var err error
+	if g.head, err = v.encodeHead(g.first+n, g.key); err != nil {
+		return nil, err
 	}
 	if _, err := io.ReadFull(v.cfg.Rand, g.ids); err != nil {
 		return nil, fmt.Errorf("read randomness: %w", err)
@@ -111,20 +113,20 @@ func (g *group) add(i int, n New) error {
 	h.Number = g.first + i
 	h.ID = hex.EncodeToString(g.ids[idSize*i : idSize*(i+1)])
 	h.Network = g.v.network
-	h.KDF = g.kdf
+	if h.KDF = g.kdf; h.WatchOnly {
+		h.KDF = nil
+	}
 	switch {
 	case n.Stem != "":
 		h.Name = fmt.Sprintf("%s%d", n.Stem, h.Number)
 	case h.Name == "":
 		h.Name = DefaultName(h.Number)
 	}
-	g.wallets[i] = &Wallet{vault: g.v, header: h, journal: g.v.newJournal(&h)}
+	g.wallets[i] = newWallet(g.v, &h)
+	g.wallets[i].journal = g.v.newJournal(&h)
 	var err error
 	if g.sealed[i], err = encodeWallet(&h, n.Secret, g.key, g.v.cfg.Rand); err != nil {
 		return err
-	}
-	if len(g.sealed[i]) > maxFile {
-		return fmt.Errorf("wallet %d takes %d bytes, over the limit of %d", h.Number, len(g.sealed[i]), maxFile)
 	}
 	p := &g.parts[i/(g.parts[0].last-g.parts[0].first+1)]
 	if p.left.Add(-1) > 0 {
@@ -153,11 +155,7 @@ func (g *group) write(p *part) error {
 
 // writeHead writes the folder's own file with the next number behind the group.
 func (g *group) writeHead() error {
-	head, err := g.v.encodeHead(g.first+len(g.wallets), g.kdf, g.key)
-	if err != nil {
-		return err
-	}
-	if err := g.v.cfg.FS.Create(g.v.path(vaultFile)+tempSuffix, head); err != nil {
+	if err := g.v.cfg.FS.Create(g.v.path(vaultFile)+tempSuffix, g.head); err != nil {
 		return fmt.Errorf("store the wallets: %w", err)
 	}
 	return nil
@@ -181,12 +179,12 @@ func (g *group) commit() error {
 	defer v.mu.Unlock()
 	claimed := make(map[string]bool, len(g.wallets))
 	for _, w := range g.wallets {
-		if err := v.claimable(w.header.Name, w.header.Number); err != nil {
+		if err := v.claimable(w.Header().Name, w.number); err != nil {
 			return err
 		}
-		k := nameKey(w.header.Name)
+		k := nameKey(w.Header().Name)
 		if claimed[k] {
-			return fmt.Errorf("%w: %q is asked for twice", ErrNameTaken, w.header.Name)
+			return fmt.Errorf("%w: %q is asked for twice", ErrNameTaken, w.Header().Name)
 		}
 		claimed[k] = true
 	}
@@ -202,7 +200,7 @@ func (g *group) commit() error {
 		return fmt.Errorf("store the wallets: %w", err)
 	}
 	for _, w := range g.wallets {
-		v.names[nameKey(w.header.Name)] = w.header.Number
+		v.names[nameKey(w.Header().Name)] = w.number
 	}
 	v.wallets = append(v.wallets, g.wallets...)
 	return nil
@@ -241,21 +239,30 @@ func (v *Vault) claimable(name string, number int) error {
 	return nil
 }
 
+// encodeWallet returns a wallet's sealed file. Kind: ErrLocked.
 func encodeWallet(h *Header, s *Secret, key *Key, rand io.Reader) ([]byte, error) {
-	body, err := encodeSecret(s)
-	if err != nil {
-		return nil, err
+	if err := checkSecret(h, s); err != nil {
+		return nil, fmt.Errorf("wallet %d: %w", h.Number, err)
 	}
-	defer wipe(body)
-	return encodeFile(whatWallet, h, body, key, rand)
-}
-
-// encodeHead returns the folder's own file. Its third line is a fixed text
-// under the key, by which a passphrase is checked.
-func (v *Vault) encodeHead(next int, kdf *KDF, key *Key) ([]byte, error) {
-	var check []byte
-	if kdf != nil {
-		check = []byte(checkText)
+	var body []byte
+	switch {
+	case h.WatchOnly:
+	case h.KDF != nil && key == nil:
+		return nil, ErrLocked
+	default:
+		var err error
+		if body, err = encodeSecret(s); err != nil {
+			return nil, err
+		}
+		defer wipe(body)
 	}
-	return encodeFile(whatVault, vaultHead{Network: v.network, Next: next, KDF: kdf}, check, key, v.cfg.Rand)
+	if h.KDF == nil {
+		key = nil
+	}
+	data, err := encodeFile(whatWallet, h, body, key, rand)
+	if err == nil && len(data) > maxFile {
+		wipe(data)
+		return nil, fmt.Errorf("wallet %d takes %d bytes, over the limit of %d", h.Number, len(data), maxFile)
+	}
+	return data, err
 }

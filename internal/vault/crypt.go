@@ -33,12 +33,6 @@ type KDF struct {
 	Threads   uint8  `json:"threads"`
 }
 
-// DefaultKDF is the second choice of RFC 9106, 64 MiB and 3 passes: about a
-// tenth of a second on a desktop. Its salt is empty.
-func DefaultKDF() KDF {
-	return KDF{Name: kdfName, Time: 3, MemoryKiB: 64 << 10, Threads: 4}
-}
-
 // check refuses parameters that are not argon2id's or that would cost a
 // machine's memory or minutes. It is asked before anything read is used.
 func (k KDF) check() error {
@@ -150,7 +144,7 @@ func (*Key) GoString() string { return hidden }
 func (*Key) LogValue() slog.Value { return slog.StringValue(hidden) }
 
 // Secret is what spends a wallet's coins: the words and their BIP39
-// passphrase, or one private key. It prints as nothing, in JSON too. Who asks
+// passphrase, or one private key, and those of its descriptors. It prints as nothing, in JSON too. Who asks
 // for one wipes it when done.
 type Secret struct {
 	Mnemonic        []byte // normalised, or empty
@@ -158,7 +152,7 @@ type Secret struct {
 	Key             []byte // 32 bytes, or empty
 	// Descriptors are the private forms of the header's, in their order; "" where
 	// there is none.
-	Descriptors []string
+	Descriptors []string // they cannot be overwritten: strings
 }
 
 func (s *Secret) empty() bool {
@@ -181,6 +175,7 @@ func (s *Secret) Wipe() {
 	wipe(s.Mnemonic)
 	wipe(s.BIP39Passphrase)
 	wipe(s.Key)
+	clear(s.Descriptors)
 	*s = Secret{}
 }
 

@@ -25,8 +25,8 @@ import (
 // changed under an encrypted third one.
 
 const (
-	formatVersion = 1
-	maxFile       = 64 << 10 // bytes of one; policy
+	formatVersion = 2
+	maxFile       = 1 << 20 // bytes of one; policy
 	bodyPlain     = "plain"
 	bodySealed    = "xchacha20poly1305"
 	bodyNone      = "none"
@@ -169,13 +169,16 @@ func replace(fs FS, name string, data []byte) error {
 
 // secretBody is the JSON of a wallet's third line. Byte slices are base64.
 type secretBody struct {
-	Mnemonic        []byte `json:"mnemonic,omitempty"`
-	BIP39Passphrase []byte `json:"bip39_passphrase,omitempty"`
-	Key             string `json:"key,omitempty"` // hex
+	Mnemonic        []byte   `json:"mnemonic,omitempty"`
+	BIP39Passphrase []byte   `json:"bip39_passphrase,omitempty"`
+	Key             string   `json:"key,omitempty"` // hex
+	Descriptors     []string `json:"descriptors,omitempty"`
 }
 
 func encodeSecret(s *Secret) ([]byte, error) {
-	return json.Marshal(secretBody{Mnemonic: s.Mnemonic, BIP39Passphrase: s.BIP39Passphrase, Key: hex.EncodeToString(s.Key)})
+	return json.Marshal(secretBody{
+		Mnemonic: s.Mnemonic, BIP39Passphrase: s.BIP39Passphrase, Key: hex.EncodeToString(s.Key), Descriptors: s.Descriptors,
+	})
 }
 
 func decodeSecret(b []byte) (*Secret, error) {
@@ -185,8 +188,8 @@ func decodeSecret(b []byte) (*Secret, error) {
 		return nil, fmt.Errorf("%w: its secret is not readable", ErrDamaged)
 	}
 	key, err := hex.DecodeString(body.Key)
-	if err != nil || (len(key) != 0 && len(key) != 32) || (len(key) == 0) == (len(body.Mnemonic) == 0) {
-		return nil, fmt.Errorf("%w: its secret is neither words nor a key", ErrDamaged)
+	if err != nil {
+		return nil, fmt.Errorf("%w: its secret is not readable", ErrDamaged)
 	}
-	return &Secret{Mnemonic: body.Mnemonic, BIP39Passphrase: body.BIP39Passphrase, Key: key}, nil
+	return &Secret{Mnemonic: body.Mnemonic, BIP39Passphrase: body.BIP39Passphrase, Key: key, Descriptors: body.Descriptors}, nil
 }

@@ -33,7 +33,11 @@ type FS interface {
 	// Truncate cuts an existing regular file and syncs it.
 	Truncate(name string, size int64) error
 	Rename(from, to string) error
+	// Supersede is Rename, and overwrites what was at to as far as it can.
+	Supersede(from, to string) error
 	Remove(name string) error
+	// Wipe overwrites a regular file as far as it can and removes it.
+	Wipe(name string) error
 	// SyncDir makes creations, renames and removals in dir durable.
 	SyncDir(dir string) error
 }
@@ -125,6 +129,52 @@ func (Disk) Truncate(name string, size int64) error {
 
 // Rename is described at FS.
 func (Disk) Rename(from, to string) error { return os.Rename(from, to) }
+
+// Supersede is described at FS.
+func (Disk) Supersede(from, to string) error {
+	if runtime.GOOS == "windows" {
+		return os.Rename(from, to) // an open file cannot be renamed over there
+	}
+	old, err := openRegular(to, os.O_WRONLY)
+	if err != nil {
+		return os.Rename(from, to)
+	}
+	defer old.Close()
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	overwrite(old, 0)
+	return nil
+}
+
+// Wipe is described at FS.
+func (Disk) Wipe(name string) error {
+	if f, err := openRegular(name, os.O_WRONLY); err == nil {
+		overwrite(f, 1)
+		f.Close()
+	}
+	return os.Remove(name)
+}
+
+// overwrite puts zeros in the place of a file's bytes, unless it has more names
+// than expected: a hard link may be somebody's copy. Not all file systems write
+// in place, so nobody may rely on it.
+func overwrite(f *os.File, names uint64) {
+	info, err := f.Stat()
+	if err != nil {
+		return
+	}
+	if n, ok := platform.Links(info); !ok || n != names {
+		return
+	}
+	zeros := make([]byte, 64<<10)
+	for at, size := int64(0), info.Size(); at < size; at += int64(len(zeros)) {
+		if _, err := f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at); err != nil {
+			return
+		}
+	}
+	f.Sync()
+}
 
 // Remove is described at FS.
 func (Disk) Remove(name string) error { return os.Remove(name) }

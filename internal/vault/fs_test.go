@@ -35,6 +35,8 @@ func (quick) WriteAt(name string, data []byte, off int64) error {
 
 func (quick) Truncate(name string, size int64) error { return os.Truncate(name, size) }
 func (quick) SyncDir(string) error                   { return nil }
+func (quick) Supersede(from, to string) error        { return os.Rename(from, to) }
+func (quick) Wipe(name string) error                 { return os.Remove(name) }
 
 // faulty fails the n-th changing operation, having done half of it when it is
 // a write and tear is set. All later ones work, as on a disk that has a bad
@@ -82,6 +84,20 @@ func (f *faulty) Rename(from, to string) error {
 		return errInjected
 	}
 	return f.quick.Rename(from, to)
+}
+
+func (f *faulty) Supersede(from, to string) error {
+	if f.fail() {
+		return errInjected
+	}
+	return f.quick.Supersede(from, to)
+}
+
+func (f *faulty) Wipe(name string) error {
+	if f.fail() {
+		return errInjected
+	}
+	return f.quick.Wipe(name)
 }
 
 func (f *faulty) Remove(name string) error {

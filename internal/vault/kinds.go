@@ -23,8 +23,13 @@ const (
 	ErrNotEncrypted Kind = "the wallets are not encrypted: there is no passphrase"
 	// ErrBadPassphrase: a new passphrase cannot be used.
 	ErrBadPassphrase Kind = "this cannot be a passphrase"
-	// ErrNotEmpty: a passphrase can only be set before the first wallet.
-	ErrNotEmpty Kind = "there are wallets already"
+	// ErrEncrypted: a passphrase cannot be set where there is one.
+	ErrEncrypted Kind = "there is a passphrase already"
+	// ErrForeign: a wallet's file was copied in and is sealed otherwise than the
+	// others.
+	ErrForeign Kind = "the wallet came from another folder and is under that one's passphrase"
+	// ErrNoBackup: a file is no backup of a wallet.
+	ErrNoBackup Kind = "this is no backup of a wallet"
 	// ErrName: a name cannot be used.
 	ErrName Kind = "bad wallet name"
 	// ErrNameTaken: a name is in use, or looks like one that is.

@@ -2,8 +2,12 @@ package vault
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
+	"time"
+
+	"golang.org/x/crypto/argon2"
 )
 
 // Encrypted says whether the secrets are under a passphrase.
@@ -20,73 +24,153 @@ func (v *Vault) Locked() bool {
 	return v.kdf != nil && v.key == nil
 }
 
-// SetPassphrase puts the wallets that will be made under a passphrase, and
-// leaves them unlocked. It is for a folder without wallets.
-// Kinds: ErrNotEmpty, ErrBadPassphrase.
+// foreign says whether secrets that are sealed so are not sealed as the folder
+// is. Plain ones in a folder under a passphrase can be used as they are.
+func (v *Vault) foreign(kdf *KDF) bool {
+	return kdf != nil && (v.kdf == nil || *kdf != *v.kdf)
+}
+
+// passCheck is a text under the folder's key, by which a passphrase is checked.
+type passCheck struct {
+	sealed, aad []byte
+	old         bool // of format 1: bound to the rest of its file
+}
+
+func (c *passCheck) opens(key *Key) bool {
+	text, err := key.open(c.sealed, c.aad)
+	return err == nil && string(text) == checkText
+}
+
+// checkAAD binds a check to its folder's network and parameters.
+func (v *Vault) checkAAD(kdf KDF) []byte {
+	j, err := json.Marshal(kdf)
+	if err != nil {
+		panic(err) // a struct of strings and numbers
+	}
+	return fmt.Appendf(nil, "%s\n%s\n%s\n", checkText, v.network, j)
+}
+
+func (v *Vault) newCheck(key *Key) (*passCheck, error) {
+	if key == nil {
+		return nil, nil
+	}
+	c := &passCheck{aad: v.checkAAD(key.kdf)}
+	var err error
+	c.sealed, err = key.seal([]byte(checkText), c.aad, v.cfg.Rand)
+	return c, err
+}
+
+// encodeHead returns the folder's own file as it is, with another next number.
+// A check of format 1, or one that is lost, is made anew with the key. Kind:
+// ErrLocked. The caller holds mu.
+func (v *Vault) encodeHead(next int, key *Key) ([]byte, error) {
+	head := vaultHead{Network: v.network, Next: next, KDF: v.kdf, Generation: v.generation}
+	if v.kdf == nil {
+		return encodeFile(whatVault, head, nil, nil, nil)
+	}
+	check := v.check
+	if check == nil || check.old {
+		if key == nil {
+			return nil, ErrLocked
+		}
+		var err error
+		if check, err = v.newCheck(key); err != nil {
+			return nil, err
+		}
+	}
+	head.Check = hex.EncodeToString(check.sealed)
+	return encodeFile(whatVault, head, nil, nil, nil)
+}
+
+// SetPassphrase puts the wallets, those to come too, under a passphrase and
+// leaves them unlocked. Either all are under it afterwards or none.
+// Kinds: ErrEncrypted, ErrBadPassphrase.
 func (v *Vault) SetPassphrase(passphrase []byte) error {
 	if err := checkPassphrase(passphrase); err != nil {
 		return err
 	}
 	v.creating.Lock()
 	defer v.creating.Unlock()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	switch {
-	case v.fault != nil:
-		return v.fault
-	case v.kdf != nil:
-		return fmt.Errorf("%w: a passphrase is set already", ErrNotEmpty)
-	case v.next > 1 || len(v.wallets) > 0:
-		return fmt.Errorf("%w: a passphrase is set before the first one is made", ErrNotEmpty)
+	if v.Encrypted() {
+		return ErrEncrypted
+	}
+	key, err := v.newKey(passphrase)
+	if err != nil {
+		return err
+	}
+	return v.reseal(nil, key, true)
+}
+
+// ChangePassphrase puts all wallets under another passphrase. They stay locked
+// or unlocked. Either all are under the new one afterwards or all under the old.
+// Kinds: ErrNotEncrypted, ErrPassphrase, ErrBadPassphrase.
+func (v *Vault) ChangePassphrase(old, passphrase []byte) error {
+	if err := checkPassphrase(passphrase); err != nil {
+		return err
+	}
+	v.creating.Lock()
+	defer v.creating.Unlock()
+	from, err := v.Unseal(old)
+	if err != nil {
+		return err
+	}
+	defer from.Wipe()
+	to, err := v.newKey(passphrase)
+	if err != nil {
+		return err
+	}
+	return v.reseal(from, to, !v.Locked())
+}
+
+// RemovePassphrase leaves all wallets plain: whoever reads the files has the
+// keys. Kinds: ErrNotEncrypted, ErrPassphrase.
+func (v *Vault) RemovePassphrase(passphrase []byte) error {
+	v.creating.Lock()
+	defer v.creating.Unlock()
+	from, err := v.Unseal(passphrase)
+	if err != nil {
+		return err
+	}
+	defer from.Wipe()
+	return v.reseal(from, nil, false)
+}
+
+// newKey derives the key of a new passphrase, with a salt of its own.
+func (v *Vault) newKey(passphrase []byte) (*Key, error) {
+	kdf := v.cfg.KDF
+	if kdf == (KDF{}) {
+		kdf = calibrate()
 	}
 	salt := make([]byte, saltSize)
 	if _, err := io.ReadFull(v.cfg.Rand, salt); err != nil {
-		return fmt.Errorf("read randomness: %w", err)
+		return nil, fmt.Errorf("read randomness: %w", err)
 	}
-	kdf := v.cfg.KDF
 	kdf.Salt = hex.EncodeToString(salt)
-	key, err := derive(passphrase, kdf)
-	if err != nil {
-		return err
-	}
-	head, err := v.encodeHead(v.next, &kdf, key)
-	if err != nil {
-		return err
-	}
-	if err := replace(v.cfg.FS, v.path(vaultFile), head); err != nil {
-		return fmt.Errorf("store the passphrase check: %w", err)
-	}
-	if err := v.cfg.FS.SyncDir(v.cfg.Dir); err != nil {
-		return fmt.Errorf("store the passphrase check: %w", err)
-	}
-	check, err := decodeFile(whatVault, head, new(vaultHead))
-	if err != nil {
-		return err
-	}
-	v.kdf, v.check, v.key = &kdf, check, key
-	return nil
+	return derive(passphrase, kdf)
 }
 
 // Unseal runs the key derivation and returns the key if the passphrase is
-// right; the caller wipes it. The vault stays as it is.
+// right; the caller wipes it. The vault stays as it is. What cannot be a
+// passphrase takes as long as one that is wrong, and says the same.
 // Kinds: ErrPassphrase, ErrNotEncrypted.
 func (v *Vault) Unseal(passphrase []byte) (*Key, error) {
 	v.mu.RLock()
 	kdf := v.kdf
 	v.mu.RUnlock()
-	switch {
-	case kdf == nil:
+	if kdf == nil {
 		return nil, ErrNotEncrypted
-	case len(passphrase) == 0 || len(passphrase) > maxPassphrase:
-		return nil, ErrPassphrase
+	}
+	possible := checkPassphrase(passphrase) == nil
+	if !possible {
+		passphrase = []byte{0}
 	}
 	key, err := derive(passphrase, *kdf)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.verify(key); err != nil {
+	if err := v.verify(key); err != nil || !possible {
 		key.Wipe()
-		return nil, err
+		return nil, ErrPassphrase
 	}
 	return key, nil
 }
@@ -100,6 +184,10 @@ func (v *Vault) Unlock(passphrase []byte) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.kdf == nil || key.kdf != *v.kdf {
+		key.Wipe()
+		return ErrPassphrase // changed meanwhile
+	}
 	v.key.Wipe()
 	v.key = key
 	return nil
@@ -120,19 +208,55 @@ func (v *Vault) verify(key *Key) error {
 	check, wallets := v.check, v.wallets
 	v.mu.RUnlock()
 	if check != nil {
-		if text, err := check.open(key); err != nil || string(text) != checkText {
+		if !check.opens(key) {
 			return ErrPassphrase
 		}
 		return nil
 	}
-	for _, w := range wallets[:min(len(wallets), 8)] {
-		if w.header.KDF == nil || *w.header.KDF != key.kdf {
+	tries := 8
+	for _, w := range wallets {
+		if kdf := w.header.Load().KDF; kdf == nil || *kdf != key.kdf {
 			continue
 		}
 		if s, err := w.open(key); err == nil {
 			s.Wipe()
 			return nil
 		}
+		if tries--; tries == 0 {
+			break
+		}
 	}
 	return ErrPassphrase
 }
+
+const (
+	// unlockTime is how long it takes a machine to try a passphrase; policy.
+	unlockTime = 250 * time.Millisecond
+	// Never less than the second choice of RFC 9106, however slow the machine is
+	// while it is measured; policy.
+	leastTime      = 3
+	leastMemoryKiB = 64 << 10
+	mostMemoryKiB  = 256 << 10
+	kdfThreads     = 4
+)
+
+// calibrate returns parameters with which a passphrase takes this machine about
+// unlockTime: more memory first, then more passes.
+func calibrate() KDF {
+	kdf := KDF{Name: kdfName, Time: leastTime, MemoryKiB: leastMemoryKiB, Threads: kdfThreads}
+	best := time.Duration(1 << 62)
+	salt := make([]byte, saltSize)
+	for range 2 { // the first touches the memory
+		begin := time.Now()
+		wipe(argon2.IDKey(salt, salt, kdf.Time, kdf.MemoryKiB, kdf.Threads, 32))
+		best = min(best, time.Since(begin))
+	}
+	for kdf.MemoryKiB < mostMemoryKiB && 2*best <= unlockTime {
+		kdf.MemoryKiB, best = 2*kdf.MemoryKiB, 2*best
+	}
+	kdf.Time = uint32(max(leastTime, min(maxKDFTime/2, leastTime*unlockTime/max(best, 1))))
+	return kdf
+}
+
+// equalKDF says whether two are the same, or none.
+func equalKDF(a, b *KDF) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }

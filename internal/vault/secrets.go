@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -26,10 +27,11 @@ var secretsName = regexp.MustCompile(`^wallets?-([1-9][0-9]*)(?:-([1-9][0-9]*))?
 type secretsFile struct {
 	name        string
 	first, last int
+	disk        string // where it lies while a rewrite of all files is unfinished; else empty
 }
 
 func newSecretsFile(first, last int) secretsFile {
-	f := secretsFile{fmt.Sprintf("wallets-%d-%d.secrets", first, last), first, last}
+	f := secretsFile{name: fmt.Sprintf("wallets-%d-%d.secrets", first, last), first: first, last: last}
 	if first == last {
 		f.name = "wallet-" + strconv.Itoa(first) + ".secrets"
 	}
@@ -83,32 +85,38 @@ func (p place) read(fs FS, name string) ([]byte, error) {
 
 // loaded is a wallet that was read, or why it could not be.
 type loaded struct {
-	number int
-	wallet *Wallet
-	err    error
+	number  int
+	wallet  *Wallet
+	deleted bool
+	notice  error // what was mended
+	err     error
 }
 
 // read reads the wallets of a file and their journals, if these are present.
 // Each of the file's numbers gets a wallet or an error.
 func (v *Vault) read(file secretsFile, present map[string]bool) []loaded {
 	all := make([]loaded, file.last-file.first+1)
-	name := v.path(file.name)
+	disk := cmp.Or(file.disk, file.name)
+	name := v.path(disk)
 	data, err := readAll(v.cfg.FS, name, maxFile*len(all))
 	defer wipe(data)
 	var faults []error
-	for at := (place{file: file.name}); err == nil && int(at.offset) < len(data); at.offset += int64(at.size) {
+	for at := (place{file: disk}); err == nil && int(at.offset) < len(data); at.offset += int64(at.size) {
 		rest := data[at.offset:]
 		at.size = sealedSize(rest)
-		w, err := v.readSealed(rest[:at.size], file)
-		if err == nil && all[w.header.Number-file.first].number != 0 {
-			err = fmt.Errorf("%w: wallet %d is in it twice", ErrDamaged, w.header.Number)
+		w, deleted, err := v.readSealed(rest[:at.size], file)
+		if err == nil && all[w.number-file.first].number != 0 {
+			err = fmt.Errorf("%w: wallet %d is in it twice", ErrDamaged, w.number)
 		}
-		if err != nil {
+		switch {
+		case err != nil:
 			faults = append(faults, err)
-			continue
+		case deleted:
+			all[w.number-file.first] = loaded{number: w.number, deleted: true}
+		default:
+			w.secrets = at
+			all[w.number-file.first] = v.withJournal(w, present)
 		}
-		w.secrets = at
-		all[w.header.Number-file.first] = v.withJournal(w, present)
 	}
 	for i := range all {
 		if all[i].number != 0 {
@@ -151,35 +159,36 @@ func sealedSize(data []byte) int {
 }
 
 // readSealed reads what is public in one sealed file.
-func (v *Vault) readSealed(data []byte, in secretsFile) (*Wallet, error) {
+func (v *Vault) readSealed(data []byte, in secretsFile) (w *Wallet, deleted bool, err error) {
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrDamaged, maxFile)
+		return nil, false, fmt.Errorf("%w: it is longer than %d bytes", ErrDamaged, maxFile)
 	}
-	w := &Wallet{vault: v}
-	sealed, err := decodeFile(whatWallet, data, &w.header)
+	var head fileHeader
+	sealed, err := decodeFile(whatWallet, data, &head)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	wipe(sealed.body)
-	return w, v.checkHeader(&w.header, in, sealed.cipher)
+	return newWallet(v, &head.Header), head.Deleted, v.checkHeader(&head, in, sealed.cipher)
 }
 
 // withJournal reads the wallet's journal, if it is present.
 func (v *Vault) withJournal(w *Wallet, present map[string]bool) loaded {
-	number := w.header.Number
+	number := w.number
 	if !present[journalName(number)] {
-		w.journal = v.newJournal(&w.header)
+		w.journal = v.newJournal(w.header.Load())
 		return loaded{number: number, wallet: w}
 	}
 	path := v.journalPath(number)
 	var err error
-	if w.journal, err = openJournal(v.cfg.FS, v.cfg.Dir, path, w.header.ID); err != nil {
+	var notice error
+	if w.journal, notice, err = openJournal(v.cfg.FS, v.cfg.Dir, path, w.header.Load().ID); err != nil {
 		if errors.Is(err, ErrDamaged) {
 			err = fmt.Errorf("%w; moved away, the wallet opens without the names, issued addresses and payments in it", err)
 		}
 		return loaded{number: number, err: named(path, err)}
 	}
-	return loaded{number: number, wallet: w}
+	return loaded{number: number, wallet: w, notice: notice}
 }
 
 // newJournal returns the journal of a wallet that has none yet.

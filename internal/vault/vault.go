@@ -54,6 +54,12 @@ type vaultHead struct {
 	Network string `json:"network"`
 	Next    int    `json:"next"` // number of the next wallet
 	KDF     *KDF   `json:"kdf"`  // nil: not encrypted
+	// Check is a fixed text under the key, in hex, by which a passphrase is
+	// checked. In format 1 it is the file's third line.
+	Check string `json:"check,omitempty"`
+	// Generation names the last change of the passphrase: files of secrets of that
+	// name are those that count.
+	Generation string `json:"generation,omitempty"`
 }
 
 // Config says where a vault is.
@@ -62,7 +68,7 @@ type Config struct {
 	Network [32]byte  // fingerprint of the network's rules
 	FS      FS        // nil: Disk
 	Rand    io.Reader // nil: the system's; salts, nonces and identities; read by many at once
-	KDF     KDF       // for SetPassphrase; zero: DefaultKDF
+	KDF     KDF       // for new passphrases; zero: what takes this machine 250 ms
 	Workers int       // files written or read at once; 0 chooses
 }
 
@@ -71,6 +77,7 @@ type Vault struct {
 	cfg      Config
 	network  string
 	problems []error
+	notices  []error
 
 	creating sync.Mutex // held while wallets are made; taken before mu
 
@@ -79,11 +86,16 @@ type Vault struct {
 	mu      sync.RWMutex
 	next    int
 	kdf     *KDF
-	check   *sealedFile // opened by the right key; nil: take a wallet's
-	fault   error       // the folder's own file is damaged: nothing can be made
-	key     *Key        // held while unlocked
-	wallets []*Wallet   // by number
+	check   *passCheck // opened by the right key; nil: take a wallet's
+	lost    bool       // the folder's own file is missing or damaged
+	fault   error      // nothing can be made or changed until lode is started again
+	key     *Key       // held while unlocked
+	wallets []*Wallet  // by number
 	names   map[string]int
+
+	generation string
+	unfinished map[string]string // files of secrets by the name under which they lie still
+	unsynced   bool              // files are in place, but perhaps not durably
 }
 
 // New describes a wallet to make. Number, ID, Network and KDF of the header are
@@ -104,9 +116,6 @@ func Open(cfg Config) (*Vault, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
-	if cfg.KDF == (KDF{}) {
-		cfg.KDF = DefaultKDF()
-	}
 	if cfg.Workers <= 0 {
 		// Writers wait for the disk, not for a core.
 		cfg.Workers = max(32, 4*runtime.NumCPU())
@@ -119,11 +128,10 @@ func Open(cfg Config) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the wallet folder: %w", err)
 	}
-	files := v.sortEntries(entries)
 	if err := v.readHead(slices.Contains(entries, vaultFile)); err != nil {
 		return nil, err
 	}
-	v.load(files, entries)
+	v.load(v.sortEntries(entries), entries)
 	return v, nil
 }
 
@@ -131,10 +139,10 @@ func Open(cfg Config) (*Vault, error) {
 // secrets in the folder.
 func (v *Vault) sortEntries(entries []string) []secretsFile {
 	var files []secretsFile
-	for _, name := range entries {
+	for _, name := range v.settle(entries) {
 		if strings.HasSuffix(name, tempSuffix) {
 			// Never acknowledged: a write is only after the rename.
-			if err := v.cfg.FS.Remove(v.path(name)); err != nil {
+			if err := v.cfg.FS.Wipe(v.path(name)); err != nil {
 				v.problems = append(v.problems, fmt.Errorf("remove what is left of an unfinished write: %w", err))
 			}
 			continue
@@ -143,6 +151,7 @@ func (v *Vault) sortEntries(entries []string) []secretsFile {
 		if err != nil {
 			v.problems = append(v.problems, fmt.Errorf("%s: %w", v.path(name), err))
 		} else if ok {
+			file.disk = v.unfinished[name]
 			files = append(files, file)
 		}
 	}
@@ -153,6 +162,7 @@ func (v *Vault) sortEntries(entries []string) []secretsFile {
 // it the wallets can still be read, but none can be made.
 func (v *Vault) readHead(exists bool) error {
 	if !exists {
+		v.lost = true
 		return nil
 	}
 	name := v.path(vaultFile)
@@ -172,15 +182,23 @@ func (v *Vault) readHead(exists bool) error {
 	case errors.Is(err, ErrNewer):
 		return fmt.Errorf("%s: %w", name, err)
 	case err != nil:
+		v.lost = true
 		v.fault = fmt.Errorf("%s: %w; the wallets beside it can be used, but none made: move it away and start lode again, and it is made anew from them", name, err)
 		v.problems = append(v.problems, v.fault)
 		return nil
 	case head.Network != v.network:
 		return fmt.Errorf("%s: %w", name, ErrNetwork)
 	}
-	v.next, v.kdf = head.Next, head.KDF
-	if head.KDF != nil {
-		v.check = file
+	v.next, v.kdf, v.generation = head.Next, head.KDF, head.Generation
+	switch {
+	case head.KDF == nil:
+	case file.cipher == bodySealed: // format 1
+		v.check = &passCheck{sealed: file.body, aad: file.aad, old: true}
+	default:
+		sealed, err := hex.DecodeString(head.Check)
+		if err == nil && len(sealed) > 0 {
+			v.check = &passCheck{sealed: sealed, aad: v.checkAAD(*head.KDF)}
+		}
 	}
 	return nil
 }
@@ -204,35 +222,44 @@ func (v *Vault) load(files []secretsFile, entries []string) {
 		if l.err == nil && v.wallet(l.number) != nil {
 			l.err = fmt.Errorf("%s: wallet %d is in another file too, which is used", v.path(l.wallet.secrets.file), l.number)
 		}
-		if l.err != nil {
+		switch {
+		case l.err != nil:
 			v.problems = append(v.problems, l.err)
-			continue
+		case !l.deleted:
+			v.register(l.wallet)
 		}
-		v.register(l.wallet)
+		if l.notice != nil {
+			v.notices = append(v.notices, l.notice)
+		}
+	}
+	for i, file := range files {
+		v.clearDeleted(file, found[i], present)
 	}
 }
 
 // register adds a wallet that was read.
 func (v *Vault) register(w *Wallet) {
-	if v.kdf == nil && v.check == nil && w.header.KDF != nil {
-		v.kdf = w.header.KDF // the folder's own file is lost
+	if v.lost && v.kdf == nil {
+		v.kdf = w.header.Load().KDF
 	}
 	v.wallets = append(v.wallets, w)
 	key := nameKey(w.Name())
 	if other, ok := v.names[key]; ok {
-		v.problems = append(v.problems, fmt.Errorf("wallets %d and %d have names that look the same, %q: use their numbers", other, w.header.Number, w.Name()))
+		v.problems = append(v.problems, fmt.Errorf("wallets %d and %d have names that look the same, %q: use their numbers", other, w.number, w.Name()))
 		return
 	}
-	v.names[key] = w.header.Number
+	v.names[key] = w.number
 }
 
 // checkHeader refuses what cannot be the header of a wallet of this file.
-func (v *Vault) checkHeader(h *Header, in secretsFile, cipher string) error {
+func (v *Vault) checkHeader(h *fileHeader, in secretsFile, cipher string) error {
 	switch {
 	case h.Network != v.network:
 		return ErrNetwork
 	case h.Number < in.first || h.Number > in.last:
-		return fmt.Errorf("%w: it is the file of wallet %d", ErrDamaged, h.Number)
+		return fmt.Errorf("%w: it is the file of wallet %d and has that number inside too; give it back that name in a folder where the number is free, and bring it here with lode wallet backup and restore", ErrDamaged, h.Number)
+	case (h.WatchOnly || h.Deleted) != (cipher == bodyNone):
+		return fmt.Errorf("%w: its cipher is not the one stated", ErrDamaged)
 	case (h.KDF != nil) != (cipher == bodySealed):
 		return fmt.Errorf("%w: its cipher is not the one stated", ErrDamaged)
 	case h.KDF != nil:
@@ -244,6 +271,9 @@ func (v *Vault) checkHeader(h *Header, in secretsFile, cipher string) error {
 // Problems returns what could not be read when the vault was opened: each
 // names a file.
 func (v *Vault) Problems() []error { return slices.Clone(v.problems) }
+
+// Notices returns what was found damaged and mended when the vault was opened.
+func (v *Vault) Notices() []error { return slices.Clone(v.notices) }
 
 // Wallets returns all wallets by number.
 func (v *Vault) Wallets() []*Wallet {
@@ -267,7 +297,7 @@ func (v *Vault) Wallet(number int) *Wallet {
 }
 
 func (v *Vault) wallet(number int) *Wallet {
-	i, ok := slices.BinarySearchFunc(v.wallets, number, func(w *Wallet, n int) int { return w.header.Number - n })
+	i, ok := slices.BinarySearchFunc(v.wallets, number, func(w *Wallet, n int) int { return w.number - n })
 	if !ok {
 		return nil
 	}
@@ -289,7 +319,7 @@ func (v *Vault) ByName(name string) []*Wallet {
 	}
 	if len(v.names) < len(v.wallets) {
 		for _, w := range v.wallets {
-			if w.header.Number != number && sameName(w.Name(), name) {
+			if w.number != number && sameName(w.Name(), name) {
 				found = append(found, w)
 			}
 		}

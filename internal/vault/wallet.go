@@ -1,26 +1,47 @@
 package vault
 
 import (
-	"encoding/hex"
 	"fmt"
+	"sync/atomic"
 )
 
 // Wallet is one wallet of a vault.
 type Wallet struct {
 	vault   *Vault
-	header  Header
-	secrets place // of its record
+	number  int
+	header  atomic.Pointer[Header] // replaced, never changed
+	secrets place                  // of its record; guarded by the vault's mu
 	journal *journal
 }
 
+func newWallet(v *Vault, h *Header) *Wallet {
+	w := &Wallet{vault: v, number: h.Number}
+	w.header.Store(h)
+	return w
+}
+
 // Header returns what is public about the wallet.
-func (w *Wallet) Header() Header { return w.header }
+func (w *Wallet) Header() Header { return *w.header.Load() }
 
 // Number returns the wallet's number.
-func (w *Wallet) Number() int { return w.header.Number }
+func (w *Wallet) Number() int { return w.number }
 
 // Encrypted says whether the wallet's secret is under a passphrase.
-func (w *Wallet) Encrypted() bool { return w.header.KDF != nil }
+func (w *Wallet) Encrypted() bool { return w.header.Load().KDF != nil }
+
+// Plain says whether whoever reads the wallet's file can spend its coins.
+func (w *Wallet) Plain() bool {
+	h := w.header.Load()
+	return h.KDF == nil && !h.WatchOnly
+}
+
+// Foreign says that a wallet's file came from another folder: it is under
+// another passphrase than the others, or under one while they are under none.
+func (w *Wallet) Foreign() bool {
+	w.vault.mu.RLock()
+	defer w.vault.mu.RUnlock()
+	return w.vault.foreign(w.header.Load().KDF)
+}
 
 // Name returns the wallet's present name.
 func (w *Wallet) Name() string {
@@ -29,18 +50,19 @@ func (w *Wallet) Name() string {
 	if w.journal.name != "" {
 		return w.journal.name
 	}
-	return w.header.Name
+	return w.header.Load().Name
 }
 
 // Secret reads the wallet's secret from its file; the caller wipes it. key
 // opens an encrypted one; nil takes the one held since Unlock.
-// Kinds: ErrLocked, ErrDamaged.
+// Kinds: ErrLocked, ErrForeign, ErrDamaged.
 func (w *Wallet) Secret(key *Key) (*Secret, error) {
 	if key == nil {
-		w.vault.mu.RLock()
-		if w.vault.key != nil {
-			key = w.vault.key.clone()
+		if w.Encrypted() && w.Foreign() {
+			return nil, ErrForeign
 		}
+		w.vault.mu.RLock()
+		key = w.vault.key.clone()
 		w.vault.mu.RUnlock()
 		defer key.Wipe()
 	}
@@ -50,28 +72,58 @@ func (w *Wallet) Secret(key *Key) (*Secret, error) {
 // open reads the file and decrypts it. The header has to be the one that the
 // vault was opened with, or the keys would not be those of its addresses.
 func (w *Wallet) open(key *Key) (*Secret, error) {
-	name := w.vault.path(w.secrets.file)
-	data, err := w.secrets.read(w.vault.cfg.FS, name)
+	name, data, err := w.readFile()
 	if err != nil {
 		return nil, named(name, err)
 	}
 	defer wipe(data)
-	var head Header
-	file, err := decodeFile(whatWallet, data, &head)
-	if err == nil && head.ID != w.header.ID {
-		err = fmt.Errorf("%w: it was changed while in use", ErrDamaged)
-	}
+	s, err := openSealed(data, w.header.Load(), key)
 	if err != nil {
 		return nil, named(name, err)
+	}
+	return s, nil
+}
+
+// readFile reads the wallet's sealed file.
+func (w *Wallet) readFile() (name string, data []byte, err error) {
+	w.vault.mu.RLock()
+	defer w.vault.mu.RUnlock()
+	name = w.vault.path(w.secrets.file)
+	if w.secrets.size == 0 {
+		return name, nil, ErrUnknown // deleted
+	}
+	data, err = w.secrets.read(w.vault.cfg.FS, name)
+	return name, data, err
+}
+
+// openSealed decrypts a sealed file, which is to have the ID of a header.
+func openSealed(data []byte, want *Header, key *Key) (*Secret, error) {
+	var head fileHeader
+	file, err := decodeFile(whatWallet, data, &head)
+	if err != nil {
+		return nil, err
+	}
+	defer wipe(file.body)
+	switch {
+	case head.ID != want.ID || head.Deleted:
+		return nil, fmt.Errorf("%w: it was changed while in use", ErrDamaged)
+	case head.WatchOnly:
+		return new(Secret), nil
+	case key != nil && head.KDF != nil && key.kdf != *head.KDF:
+		return nil, ErrForeign
 	}
 	body, err := file.open(key)
 	if err != nil {
-		return nil, named(name, err)
+		return nil, err
 	}
 	defer wipe(body)
 	s, err := decodeSecret(body)
 	if err != nil {
-		return nil, named(name, err)
+		return nil, err
+	}
+	if err := checkSecret(&head.Header, s); err != nil {
+		s.Wipe()
+		return nil, damaged(err)
 	}
 	return s, nil
 }
@@ -81,63 +133,15 @@ func (v *Vault) Rename(w *Wallet, name string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	old := w.Name()
-	if err := v.claimable(name, w.header.Number); err != nil {
+	if err := v.claimable(name, w.number); err != nil {
 		return err
 	}
 	if err := w.journal.append(&record{Name: name}); err != nil {
 		return err
 	}
-	if v.names[nameKey(old)] == w.header.Number {
+	if v.names[nameKey(old)] == w.number {
 		delete(v.names, nameKey(old))
 	}
-	v.names[nameKey(name)] = w.header.Number
+	v.names[nameKey(name)] = w.number
 	return nil
 }
-
-// Issued returns, for each chain of scripts, the next index that has not been
-// given out. Chains that are missing are at 0.
-func (w *Wallet) Issued() map[uint32]uint32 { return w.journal.allIssued() }
-
-// Issue records that all indexes of a chain below next have been given out. It
-// is durable when it returns.
-func (w *Wallet) Issue(chain, next uint32) error {
-	if next <= w.journal.issuedNext(chain) {
-		return nil
-	}
-	return w.journal.append(&record{Issued: &issued{Chain: chain, Next: next}})
-}
-
-// SetLabel names a script of the wallet. It is durable when it returns.
-func (w *Wallet) SetLabel(script []byte, text string) error {
-	if len(text) > maxLabel {
-		return fmt.Errorf("a label has at most %d bytes, this one %d", maxLabel, len(text))
-	}
-	return w.journal.append(&record{Label: &label{Script: hex.EncodeToString(script), Label: text}})
-}
-
-// Label returns the label of a script, and whether it was ever set.
-func (w *Wallet) Label(script []byte) (string, bool) {
-	w.journal.mu.Lock()
-	defer w.journal.mu.Unlock()
-	text, ok := w.journal.labels[hex.EncodeToString(script)]
-	return text, ok
-}
-
-// RecordSend records a payment before it is submitted, and with it the change
-// index it uses (next as in Issue; 0 for none). It is durable when it returns.
-func (w *Wallet) RecordSend(s Send, changeChain, next uint32) error {
-	if s.Key == "" || len(s.Key) > maxSendKey {
-		return fmt.Errorf("the key of a payment has 1 to %d bytes, this one %d", maxSendKey, len(s.Key))
-	}
-	var recs []*record
-	if next > w.journal.issuedNext(changeChain) {
-		// First: a write that is torn between the two wastes an index, and never
-		// keeps a payment whose change address is given out again.
-		recs = append(recs, &record{Issued: &issued{Chain: changeChain, Next: next}})
-	}
-	recs = append(recs, &record{Send: &s})
-	return w.journal.append(recs...)
-}
-
-// Send returns the payment recorded under a key. Kind: ErrUnknown.
-func (w *Wallet) Send(key string) (*Send, error) { return w.journal.send(key) }
