@@ -31,6 +31,8 @@ type unconfirmed struct {
 	coins map[uint32][]Coin                // unspent outputs of its transactions
 	spent map[wire.OutPoint]chainhash.Hash // coins of wallets that it spends
 	moves map[uint32][]Entry               // what its transactions move, parents first
+	from  map[Owner]bool                   // indexes that it spends from
+	trust map[chainhash.Hash]map[uint32]bool
 }
 
 // add notes what a transaction does to each wallet that it touches.
@@ -54,6 +56,10 @@ func (u *unconfirmed) add(txid chainhash.Hash, f *effect) {
 // Unconfirmed returns a wallet's payments that wait for a block, parents first;
 // their height is Unconfirmed.
 func (v *View) Unconfirmed(wallet uint32) []Entry { return v.mempool.moves[wallet] }
+
+// Trusted says whether a transaction of the mempool is a wallet's own, with all
+// that it depends on there (Core's CachedTxIsTrusted).
+func (v *View) Trusted(wallet uint32, txid chainhash.Hash) bool { return v.mempool.trust[txid][wallet] }
 
 // update judges what is new in the mempool. The reader has to stand at the
 // snapshot's tip.
@@ -171,7 +177,8 @@ func confirmed(c *changes, op wire.OutPoint) ([]moved, error) {
 
 // sum adds effects up, parents before children.
 func sum(entries []*mempool.Entry, effects map[chainhash.Hash]*effect) *unconfirmed {
-	u := &unconfirmed{coins: make(map[uint32][]Coin), spent: make(map[wire.OutPoint]chainhash.Hash), moves: make(map[uint32][]Entry)}
+	u := &unconfirmed{coins: make(map[uint32][]Coin), spent: make(map[wire.OutPoint]chainhash.Hash),
+		from: make(map[Owner]bool), trust: make(map[chainhash.Hash]map[uint32]bool), moves: make(map[uint32][]Entry)}
 	crowd := make(map[chainhash.Hash]int, len(entries)) // most descendants that it or an ancestor of it has
 	for _, e := range entries {
 		most := e.Descendants.Count
@@ -183,10 +190,11 @@ func sum(entries []*mempool.Entry, effects map[chainhash.Hash]*effect) *unconfir
 			u.add(e.TxID, f)
 			for _, m := range f.inputs {
 				u.spent[m.outPoint] = e.TxID
+				u.from[m.owner] = true
 			}
 		}
 	}
-	trusted := make(map[chainhash.Hash]map[uint32]bool)
+	trusted := u.trust
 	for _, e := range entries {
 		f := effects[e.TxID]
 		if f == nil {

@@ -3,6 +3,7 @@ package wallet
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -47,6 +48,7 @@ type Coin struct {
 	Ancestors int            // Unconfirmed: its transaction and what that depends on in the mempool
 	Crowd     int            // Unconfirmed: most descendants that one of those has, itself included
 	Locked    bool           // by hand: no payment takes it unless it names it
+	Reused    bool           // paid to an address that was spent from before; see MarkReused
 }
 
 // Balance is what a wallet has. Coins that the mempool spends are in none of
@@ -123,6 +125,23 @@ func (v *View) Coins(wallet uint32) ([]Coin, error) {
 		return err
 	})
 	return append(coins, v.mempool.coins[wallet]...), err
+}
+
+// MarkReused marks those of a wallet's coins whose address the wallet has spent
+// from (Core's IsSpentKey).
+func (v *View) MarkReused(wallet uint32, coins []Coin) error {
+	for i := range coins {
+		c := &coins[i]
+		if c.Reused = v.mempool.from[Owner{wallet, c.Chain, c.Index}]; c.Reused {
+			continue
+		}
+		_, err := v.r.Get(reuseKey(wallet, c.Chain, c.Index))
+		if err != nil && !errors.Is(err, kv.ErrNotFound) {
+			return err
+		}
+		c.Reused = err == nil
+	}
+	return nil
 }
 
 // Balance adds up a wallet's coins.
