@@ -75,7 +75,7 @@ func TestInferOdd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := infer(raw, network.Regtest()); got != want {
+		if got := Infer(raw, network.Regtest()); got != WithChecksum(want) {
 			t.Errorf("%s: got %s, want %s", script, got, want)
 		}
 	}

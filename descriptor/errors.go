@@ -1,5 +1,10 @@
 package descriptor
 
+import (
+	"fmt"
+	"strings"
+)
+
 // ErrorKind is a sort of failure of this package; errors.Is finds it.
 type ErrorKind string
 
@@ -10,18 +15,21 @@ const (
 	ErrNetwork       ErrorKind = "key of another network"
 	ErrNoPrivateKey  ErrorKind = "a private key is needed"
 	ErrRange         ErrorKind = "index out of range"
-	ErrNotSolvable   ErrorKind = "no way to spend it is known"
 	ErrUnsatisfiable ErrorKind = "cannot be satisfied"
 	ErrMismatch      ErrorKind = "the scripts do not belong to the output"
 )
 
 func (k ErrorKind) Error() string { return string(k) }
 
-// Error says why a text is no descriptor here. It holds no private key.
+// Error says why a text is no descriptor here, or why one does not give what it
+// was asked for. It holds no private key.
 type Error struct {
-	Kind    ErrorKind
-	Message string // Core's own text
-	Hint    string // for the person who typed it; may be empty
+	Kind ErrorKind
+	// Message is Core's own text. Where that quotes what could be a private key,
+	// the key is left out.
+	Message string
+	// Hint is for the person who wrote the descriptor; may be empty.
+	Hint string
 }
 
 func (e *Error) Error() string {
@@ -34,9 +42,56 @@ func (e *Error) Error() string {
 // Unwrap returns the kind.
 func (e *Error) Unwrap() error { return e.Kind }
 
+func errorf(kind ErrorKind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// in puts the name of the function in front in which e arose.
+func (e *Error) in(function string) *Error {
+	e.Message = function + ": " + e.Message
+	return e
+}
+
+// shortestSecret is the length from which on a base58 text may hold a private
+// key: one in wallet import format has 51 or 52 characters, an extended one 111.
+const shortestSecret = 48
+
+// redact replaces in an error what could be a private key. Hexadecimal and
+// extended public keys stay, since errors are hard to understand without.
+func redact(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		end := i
+		for end < len(s) && isAlphanumeric(s[end]) {
+			end++
+		}
+		if word := s[i:end]; len(word) >= shortestSecret && !isPublic(word) {
+			b.WriteString("(hidden)")
+		} else {
+			b.WriteString(word)
+		}
+		if end < len(s) {
+			b.WriteByte(s[end])
+			end++
+		}
+		i = end
+	}
+	return b.String()
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+func isPublic(word string) bool {
+	return strings.Trim(word, "0123456789abcdefABCDEF") == "" || word[1:4] == "pub"
+}
+
 // UnsatisfiableError says what lacks to spend an output.
 type UnsatisfiableError struct {
-	Keys [][]byte // that did not sign
+	// Keys are those whose signatures lack and could help.
+	Keys [][]byte
+	// Text says it all in words; empty when no way to spend the output is known.
 	Text string
 }
 

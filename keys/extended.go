@@ -198,8 +198,17 @@ func (k *ExtendedKey) Derive(path ...uint32) (*ExtendedKey, error) {
 
 // publicChild derives a public child (BIP32's CKDpub).
 func (k *ExtendedKey) publicChild(index uint32) (*ExtendedKey, error) {
+	pub, chain, err := k.childPoint(index)
+	if err != nil {
+		return nil, err
+	}
+	return &ExtendedKey{pub: pub, chain: chain, depth: k.depth + 1, parent: fingerprint(k.pub), index: index}, nil
+}
+
+// childPoint computes the key and the chain code of a public child.
+func (k *ExtendedKey) childPoint(index uint32) (*btcec.PublicKey, [32]byte, error) {
 	if index >= Hardened {
-		return nil, fmt.Errorf("%w: a hardened child needs it", ErrPublicOnly)
+		return nil, [32]byte{}, fmt.Errorf("%w: a hardened child needs it", ErrPublicOnly)
 	}
 	var data [37]byte
 	copy(data[:], k.pub.SerializeCompressed())
@@ -213,17 +222,31 @@ func (k *ExtendedKey) publicChild(index uint32) (*ExtendedKey, error) {
 	k.pub.AsJacobian(&base)
 	btcec.AddNonConst(&offset, &base, &point)
 	if overflow || point.Z.IsZero() {
-		return nil, ErrInvalidChild
+		return nil, [32]byte{}, ErrInvalidChild
 	}
 	point.ToAffine()
+	return btcec.NewPublicKey(&point.X, &point.Y), [32]byte(sum[32:]), nil
+}
 
-	return &ExtendedKey{
-		pub:    btcec.NewPublicKey(&point.X, &point.Y),
-		chain:  [32]byte(sum[32:]),
-		depth:  k.depth + 1,
-		parent: fingerprint(k.pub),
-		index:  index,
-	}, nil
+// PublicChild returns the public key at index below k, which must not be
+// hardened. It is what Derive gives, without all that is not the key.
+func (k *ExtendedKey) PublicChild(index uint32) (*btcec.PublicKey, error) {
+	point, _, err := k.childPoint(index)
+	return point, err
+}
+
+// PrivateChild returns the private key at index below k; ErrPublicOnly when k
+// is public.
+func (k *ExtendedKey) PrivateChild(index uint32) (*btcec.PrivateKey, error) {
+	if k.secret == nil {
+		return nil, ErrPublicOnly
+	}
+	n := secretNode{*k.secret, k.chain}
+	n, err := n.child(index, k.pub)
+	if err != nil {
+		return nil, err
+	}
+	return btcec.PrivKeyFromScalar(&n.key), nil
 }
 
 // Public returns k without its private part.
@@ -293,7 +316,8 @@ func ParseExtended(s string, p *network.Params) (*ExtendedKey, error) {
 	private := version == p.ExtPrv
 	if !private && version != p.ExtPub {
 		if name, _, ok := address.ExtVersion(version); ok {
-			return nil, fmt.Errorf("%w: it is of %s; this chain is %s", ErrExtendedKey, name, p.Name)
+			why := &address.Error{Kind: address.ErrNetwork, Message: "Invalid extended key", Hint: fmt.Sprintf("it is of %s; this chain is %s", name, p.Name)}
+			return nil, fmt.Errorf("%w: %w", ErrExtendedKey, why)
 		}
 		return nil, fmt.Errorf("%w: unknown version bytes %x; those of %s are %x and %x",
 			ErrExtendedKey, version, p.Name, p.ExtPub, p.ExtPrv)

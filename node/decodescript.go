@@ -45,7 +45,7 @@ func (h *Host) decodeScript(_ context.Context, r *rpc.Request) (any, error) {
 	}
 	segwit := decodedSegwit{scriptJSON: describeScript(program, h.params)}
 	if kind == address.Multisig {
-		segwit.Desc = descriptor.Wrap("wsh", script, h.params)
+		segwit.Desc = (&descriptor.Output{Script: program, WitnessScript: script}).Infer(h.params)
 	}
 	segwit.P2SHSegwit, _ = address.Encode(address.ScriptHashScript(address.Hash160(program)), h.params)
 	j.Segwit = &segwit
