@@ -105,8 +105,8 @@ func (w *wallets) plan(ctx context.Context, p *payment) error {
 		return err
 	}
 	tip := w.host.chain.ByHash(v.At.Hash)
-	p.draft, err = wallet.Plan(coins, []wallet.Payment{{Script: p.script, Value: p.amount}}, wallet.Options{
-		FeeRate: p.rate, Change: change, SubtractFee: p.subtract, Policy: w.host.pool.Info(w.host.now()).Policy, Rand: random.below,
+	p.draft, err = wallet.Plan(coins, []wallet.Payment{{Script: p.script, Value: p.amount, Subtract: p.subtract}}, wallet.Options{
+		FeeRate: p.rate, Change: wallet.Change{Script: change}, Policy: w.host.pool.Info(w.host.now()).Policy, Rand: random.below,
 		LockTime: wallet.AntiSniping(tip.Height, tip.Time(), w.host.now().Unix(), random.below),
 	})
 	if err != nil {
@@ -324,7 +324,7 @@ func planError(err error) error {
 	switch {
 	case errors.Is(err, wallet.ErrFunds):
 		return rpc.CodeInsufficientFunds.New(err.Error())
-	case errors.Is(err, wallet.ErrAmount), errors.Is(err, wallet.ErrDust), errors.Is(err, wallet.ErrFee):
+	case errors.Is(err, wallet.ErrAmount), errors.Is(err, wallet.ErrDust), errors.Is(err, wallet.ErrFee), errors.Is(err, wallet.ErrMaxFee):
 		return rpc.CodeInvalidParameter.New(err.Error())
 	case errors.Is(err, wallet.ErrSize):
 		return rpc.CodeWallet.New(err.Error())

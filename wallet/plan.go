@@ -1,7 +1,6 @@
 package wallet
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,6 +17,12 @@ const (
 	DefaultMaxFee = consensus.SatsPerCoin / 10
 	// MaxFeeRate is the highest feerate that can be asked for: 10,000 sat/vB.
 	MaxFeeRate FeeRate = 10_000_000
+	// DefaultLongTermRate is the feerate at which it is worth spending more coins
+	// than needed (Core's -consolidatefeerate).
+	DefaultLongTermRate FeeRate = 10_000
+	// DefaultDiscardRate is the feerate at which change must be worth spending
+	// (Core's -discardfee).
+	DefaultDiscardRate FeeRate = 10_000
 
 	maxPayments = 10_000
 )
@@ -38,25 +43,67 @@ const (
 	ErrFunds Kind = "insufficient funds"
 	// ErrFee: the feerate or the fee is out of bounds.
 	ErrFee Kind = "bad fee"
+	// ErrMaxFee: the fee is more than the most that is allowed.
+	ErrMaxFee Kind = "the fee is too high"
 	// ErrSize: the transaction would be too large to be relayed.
 	ErrSize Kind = "the transaction is too large"
+	// ErrCoin: a coin that is to be spent cannot be spent now.
+	ErrCoin Kind = "the coin cannot be spent"
+	// ErrData: data that the mempool does not take.
+	ErrData Kind = "bad data"
 )
 
 // Payment is an output to make.
 type Payment struct {
 	Script []byte
-	Value  consensus.Amount
+	Value  consensus.Amount // 0 with data (OP_RETURN) and with Rest
+	// Subtract: the fee, or an equal part of it, comes off this one.
+	Subtract bool
+	// Rest: it gets all that the other payments and the fee leave of the coins, or
+	// an equal part of it.
+	Rest bool
+}
+
+// Change is where change goes to: the script, and its place in the wallet when
+// it is the wallet's. No script: there is none.
+type Change struct {
+	Script       []byte
+	Chain, Index uint32
+	Foreign      bool
 }
 
 // Options say how a payment is made.
 type Options struct {
-	FeeRate     FeeRate
-	MaxFee      consensus.Amount // 0: DefaultMaxFee
-	Change      []byte           // script that change goes to
-	SubtractFee bool             // the fee comes off the first payment
-	LockTime    uint32           // see AntiSniping
-	Policy      mempool.Policy   // dust and chain limits of the pool it is for
-	// Rand returns a number below n; it places the change among the outputs.
+	FeeRate  FeeRate
+	LongTerm FeeRate          // 0: DefaultLongTermRate
+	Discard  FeeRate          // 0: DefaultDiscardRate
+	ExtraFee consensus.Amount // beside that for the size: what unconfirmed parents lack
+
+	MaxFee       consensus.Amount // 0: DefaultMaxFee
+	AllowHighFee bool             // no MaxFee
+
+	Change   Change
+	ChangeAt *int // its output; nil: a random one
+
+	Must []Coin // coins that are spent in any case, in this order
+	Only bool   // and no others
+	// Alone: coins that need signatures of others are left.
+	Alone bool
+	// ByScript: coins of one script are spent together (Core's -avoidpartialspends).
+	ByScript bool
+	// Sweep: a payment of the rest takes also coins that cost more than they bring.
+	Sweep bool
+
+	Final     bool                     // it says that it is not to be replaced (BIP125)
+	Sequences map[wire.OutPoint]uint32 // of inputs whose sequence is asked for
+	LockTime  uint32                   // see AntiSniping; time-locked coins may raise it
+	LockFixed bool                     // LockTime is asked for: they may not
+
+	Solve  Solver         // what it takes to spend; nil: wallets of one key
+	Tip    Tip            // what time locks are measured by
+	Policy mempool.Policy // dust and chain limits of the pool it is for
+	// Rand returns a number below n: for the choice of coins and the places of
+	// inputs and change. Nothing secret hangs on it.
 	Rand func(n int) int
 }
 
@@ -68,48 +115,49 @@ type Draft struct {
 	Change   consensus.Amount // 0: there is none
 	ChangeAt int              // its output, -1: there is none
 	Weight   int64            // at most, once it is signed
+
+	Algorithm string    // that chose the coins; empty when there was no choice
+	Tried     []Attempt // what each one found, the best first
+	Available int       // coins that there were to choose from
+}
+
+// Attempt is what one way of choosing coins found.
+type Attempt struct {
+	Algorithm string
+	Coins     int
+	Sum       consensus.Amount
+	Change    consensus.Amount // 0: none
+	Waste     consensus.Amount // see selection.waste
 }
 
 // VSize returns the vbytes that the fee was reckoned for.
 func (d *Draft) VSize() int64 { return (d.Weight + 3) / 4 }
 
-// Sequence is that of all inputs: replaceable (BIP125) and with a locktime
-// that counts.
-const Sequence = wire.MaxTxInSequenceNum - 2
+// The sequences of inputs whose coins ask for none: both let the locktime count,
+// and the first says that the transaction may be replaced (BIP125).
+const (
+	Sequence      = wire.MaxTxInSequenceNum - 2
+	FinalSequence = wire.MaxTxInSequenceNum - 1
+)
 
-// Plan chooses coins for payments. It prefers confirmed ones, wants no change
-// where an exact sum can be found, and takes the largest coins first otherwise.
-// Change that would be dust goes to the fee. Kinds: ErrAmount, ErrDust,
-// ErrFunds, ErrFee, ErrSize.
+// Plan chooses coins for payments. It prefers confirmed ones and those of one
+// type, and of what branch and bound, knapsack and single random draw find the
+// one with the least waste, as Core does. Change that would not be worth
+// spending goes to the fee. Kinds: ErrAmount, ErrDust, ErrFunds, ErrFee,
+// ErrMaxFee, ErrSize, ErrCoin, ErrData.
 func Plan(coins []Coin, payments []Payment, o Options) (*Draft, error) {
-	if o.MaxFee == 0 {
-		o.MaxFee = DefaultMaxFee
-	}
 	p, err := newPlanner(payments, &o)
 	if err != nil {
 		return nil, err
 	}
-	var confirmed, all []candidate
-	for _, c := range coins {
-		if c.State != Spendable {
-			continue
-		}
-		weight, witness, err := inputWeight(c.Script)
-		if err != nil {
-			return nil, err
-		}
-		cand := candidate{coin: c, weight: weight, witness: witness}
-		cand.effective = c.Value - o.FeeRate.Fee((weight+3)/4)
-		if c.Height != Unconfirmed {
-			confirmed = append(confirmed, cand)
-		}
-		if p.chainable(&c) {
-			all = append(all, cand)
-		}
+	if err := p.sort(coins); err != nil {
+		return nil, err
 	}
-	chosen, err := p.choose(confirmed)
-	if errors.Is(err, ErrFunds) && len(all) > len(confirmed) {
-		chosen, err = p.choose(all)
+	var chosen []candidate
+	if p.rest > 0 {
+		chosen, err = p.everything()
+	} else {
+		chosen, err = p.choose()
 	}
 	if errors.Is(err, ErrFunds) {
 		return nil, p.shortage(coins)
@@ -117,50 +165,215 @@ func Plan(coins []Coin, payments []Payment, o Options) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.draft(chosen)
+	d, err := p.draft(chosen)
+	if errors.Is(err, ErrFunds) {
+		return nil, p.shortage(coins)
+	}
+	return d, err
 }
 
 // candidate is a coin that may be spent.
 type candidate struct {
-	coin      Coin
-	weight    int64
-	witness   bool
+	coin *Coin
+	spending
 	effective consensus.Amount // value less the price of its input
+	waste     consensus.Amount // price of its input now less that in the long term
 }
 
 // planner holds what does not depend on the coins chosen.
 type planner struct {
 	*Options
-	payments []Payment
-	target   consensus.Amount // sum of the payments
-	outputs  size
+	payments   []Payment
+	target     consensus.Amount // sum of the payments
+	outputs    size
+	subtracted int // payments that the fee comes off
+	rest       int // payments that get what is left
+	weights    weights
+
+	changeFee  consensus.Amount // price of making change
+	changeCost consensus.Amount // and of spending it one day
+	changeMin  consensus.Amount // less is no change
+	changeGoal consensus.Amount // what knapsack and draws aim at
+
+	must      []candidate
+	confirmed []candidate
+	waiting   []candidate // unconfirmed change
+	tried     []Attempt
 }
 
 func newPlanner(payments []Payment, o *Options) (*planner, error) {
-	p := &planner{Options: o, payments: payments}
+	p := &planner{Options: o, payments: payments, weights: weights{solve: o.Solve, tip: o.Tip}}
+	if o.MaxFee == 0 {
+		o.MaxFee = DefaultMaxFee
+	}
+	if o.LongTerm == 0 {
+		o.LongTerm = DefaultLongTermRate
+	}
+	if o.Discard == 0 {
+		o.Discard = DefaultDiscardRate
+	}
 	switch {
 	case o.FeeRate < 0 || o.FeeRate > MaxFeeRate:
 		return nil, fmt.Errorf("%w: a feerate is from 0 to %d sat/vB", ErrFee, MaxFeeRate/1000)
 	case len(payments) == 0 || len(payments) > maxPayments:
 		return nil, fmt.Errorf("%w: %d payments in one transaction", ErrSize, len(payments))
 	}
-	for _, pay := range payments {
-		if pay.Value <= 0 || pay.Value > consensus.MaxMoney {
-			return nil, fmt.Errorf("%w: %s is not above 0 and at most %s", ErrAmount, pay.Value, consensus.MaxMoney)
+	for i := range payments {
+		if err := p.addPayment(&payments[i]); err != nil {
+			return nil, err
 		}
-		if p.target += pay.Value; p.target > consensus.MaxMoney {
-			return nil, fmt.Errorf("%w: the payments add up to more than %s", ErrAmount, consensus.MaxMoney)
-		}
-		if dust := p.dust(pay.Script); pay.Value < dust {
-			return nil, fmt.Errorf("%w: %s is less than %s, the least that is worth spending later", ErrDust, pay.Value, dust)
-		}
-		p.outputs.addOutput(pay.Script)
 	}
+	if p.outputs.total() > maxStandardWeight {
+		return nil, fmt.Errorf("%w: its %d payments alone weigh %d, the limit is %d", ErrSize, len(payments), p.outputs.total(), maxStandardWeight)
+	}
+	p.reckonChange()
 	return p, nil
+}
+
+// addPayment checks a payment and counts it.
+func (p *planner) addPayment(pay *Payment) error {
+	p.outputs.addOutput(pay.Script)
+	switch data := consensus.Unspendable(pay.Script); {
+	case data && p.Policy.MaxDataCarrier < len(pay.Script):
+		return fmt.Errorf("%w: %d bytes with their opcodes, the mempool takes at most %d", ErrData, len(pay.Script), p.Policy.MaxDataCarrier)
+	case data && pay.Value == 0 && !pay.Rest:
+		return nil
+	case pay.Rest:
+		p.rest++
+		return nil
+	case pay.Value <= 0 || pay.Value > consensus.MaxMoney:
+		return fmt.Errorf("%w: %s is not above 0 and at most %s", ErrAmount, pay.Value, consensus.MaxMoney)
+	}
+	if p.target += pay.Value; p.target > consensus.MaxMoney {
+		return fmt.Errorf("%w: the payments add up to more than %s", ErrAmount, consensus.MaxMoney)
+	}
+	if dust := p.dust(pay.Script); pay.Value < dust {
+		return fmt.Errorf("%w: %s is less than %s, the least that is worth spending later", ErrDust, pay.Value, dust)
+	}
+	if pay.Subtract {
+		p.subtracted++
+	}
+	return nil
+}
+
+// reckonChange finds out what change costs and how much of it is worth having
+// (Core's CreateTransactionInternal).
+func (p *planner) reckonChange() {
+	if len(p.Change.Script) == 0 || p.rest > 0 {
+		p.Change.Script = nil
+		return
+	}
+	way, err := spending{}, error(nil)
+	if !p.Change.Foreign {
+		way, err = p.weights.of(&Coin{Script: p.Change.Script, Chain: p.Change.Chain, Index: p.Change.Index})
+	}
+	if p.Change.Foreign || err != nil {
+		if way.weight, way.witness, err = inputWeight(p.Change.Script); err != nil {
+			way.weight = outPointWeight + 4*redeemScriptSig + keyHashWitness // as Core assumes of those it does not know
+		}
+	}
+	vsize := (way.weight + 3) / 4
+	p.changeFee = p.FeeRate.Fee((outputWeight(p.Change.Script) + 3) / 4)
+	spend := p.Discard.Fee(vsize)
+	p.changeCost = p.changeFee + spend
+	p.changeMin = max(spend+1, p.dust(p.Change.Script), consensus.Amount(mempool.DustThreshold(p.Change.Script, int64(p.Discard))))
+	p.changeGoal = p.changeTarget(p.target/consensus.Amount(len(p.payments))) + p.changeFee
+}
+
+// Bounds of the change that is aimed at (Core's CHANGE_LOWER and CHANGE_UPPER);
+// policy.
+const (
+	changeLower = 50_000
+	changeUpper = 1_000_000
+)
+
+// changeTarget draws how much change is aimed at, so that it does not tell
+// itself from payments (Core's GenerateChangeTarget).
+func (p *planner) changeTarget(payment consensus.Amount) consensus.Amount {
+	if payment <= changeLower/2 {
+		return changeLower
+	}
+	return changeLower + consensus.Amount(p.Rand(int(min(2*payment, changeUpper)-changeLower)+1))
 }
 
 func (p *planner) dust(script []byte) consensus.Amount {
 	return consensus.Amount(mempool.DustThreshold(script, p.Policy.DustRelayFee))
+}
+
+// sort finds the coins that may be taken.
+func (p *planner) sort(coins []Coin) error {
+	named := make(map[wire.OutPoint]bool, len(p.Must))
+	for i := range p.Must {
+		c := &p.Must[i]
+		if named[c.OutPoint] {
+			return fmt.Errorf("%w: %s is named twice", ErrCoin, c.OutPoint)
+		}
+		named[c.OutPoint] = true
+		cand, err := p.named(c)
+		if err != nil {
+			return err
+		}
+		p.must = append(p.must, cand)
+	}
+	if p.Only {
+		return nil
+	}
+	for i := range coins {
+		c := &coins[i]
+		if c.State != Spendable || c.Locked || named[c.OutPoint] {
+			continue
+		}
+		way, err := p.weights.of(c)
+		if err != nil || way.waits != (lock{}) || way.others && p.Alone || !p.lockFits(way) {
+			continue // the shortage tells
+		}
+		switch {
+		case c.Height != Unconfirmed:
+			p.confirmed = append(p.confirmed, p.candidate(c, way))
+		case p.chainable(c):
+			p.waiting = append(p.waiting, p.candidate(c, way))
+		}
+	}
+	return nil
+}
+
+// named checks a coin that is asked for.
+func (p *planner) named(c *Coin) (candidate, error) {
+	refuse := func(format string, args ...any) (candidate, error) {
+		return candidate{}, fmt.Errorf("%w: %s %s", ErrCoin, c.OutPoint, fmt.Sprintf(format, args...))
+	}
+	switch c.State {
+	case Immature:
+		return refuse("is mined but immature: it can be spent from height %d on", c.Matures)
+	case Spent:
+		return refuse("is already spent by transaction %s", c.SpentBy)
+	}
+	way, err := p.weights.of(c)
+	switch {
+	case err != nil:
+		return refuse("is one that this wallet does not know how to spend: %s", err)
+	case way.waits != (lock{}):
+		return refuse("is time-locked: %s", way.waits.text(c))
+	case way.others && p.Alone:
+		return refuse("needs signatures of others: lode psbt makes a transaction that they can sign too")
+	case !p.lockFits(way):
+		return refuse("needs a locktime of at least %d, and %d is asked for", way.lockTime, p.LockTime)
+	}
+	return p.candidate(c, way), nil
+}
+
+// lockFits says whether a coin goes with the locktime that is asked for.
+func (p *planner) lockFits(way spending) bool {
+	return !p.LockFixed || way.lockTime == 0 || afterMet(way.lockTime, p.LockTime)
+}
+
+func (p *planner) candidate(c *Coin, way spending) candidate {
+	vsize := (way.weight + 3) / 4
+	if !way.witness {
+		vsize = (way.weight + 1 + 3) / 4 // the count of no witnesses, beside others that have some
+	}
+	fee := p.FeeRate.Fee(vsize)
+	return candidate{coin: c, spending: way, effective: c.Value - fee, waste: fee - p.LongTerm.Fee(vsize)}
 }
 
 // chainable says whether a spend of the coin keeps within the pool's limits for
@@ -176,143 +389,26 @@ func (p *planner) fee(chosen []candidate, change bool) (consensus.Amount, int64)
 		s.addInput(chosen[i].weight, chosen[i].witness)
 	}
 	if change {
-		s.addOutput(p.Change)
+		s.addOutput(p.Change.Script)
 	}
-	return p.FeeRate.Fee(s.vsize()), s.total()
-}
-
-// choose returns the coins to spend; ErrFunds without more when they do not
-// suffice.
-func (p *planner) choose(cands []candidate) ([]candidate, error) {
-	slices.SortFunc(cands, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.effective, a.effective), compareOutPoints(a.coin.OutPoint, b.coin.OutPoint))
-	})
-	if chosen := p.exact(cands); chosen != nil {
-		return chosen, nil
-	}
-	var sum consensus.Amount
-	var chosen []candidate
-	grown, ancestors := p.outputs, 0
-	for i := range cands {
-		c := &cands[i]
-		if c.effective <= 0 {
-			break // it costs more than it brings, as do all after it
-		}
-		if c.coin.Height == Unconfirmed {
-			if ancestors+c.coin.Ancestors >= p.Policy.MaxAncestors {
-				continue
-			}
-			ancestors += c.coin.Ancestors
-		}
-		if sum += c.coin.Value; sum > consensus.MaxMoney {
-			return nil, fmt.Errorf("%w: the coins add up to more than %s", ErrAmount, consensus.MaxMoney)
-		}
-		chosen = append(chosen, *c)
-		grown.addInput(c.weight, c.witness)
-		fee := p.FeeRate.Fee(grown.vsize())
-		if p.SubtractFee {
-			fee = 0
-		}
-		if grown.total() > maxStandardWeight {
-			return nil, fmt.Errorf("%w: it would take over %d coins, which hold %s: pay less at once", ErrSize, len(chosen)-1, sum-c.coin.Value)
-		}
-		if sum >= p.target+fee {
-			return chosen, nil
-		}
-	}
-	return nil, ErrFunds
-}
-
-// exactTries bounds the search of exact; policy.
-const exactTries = 20_000
-
-// exact looks for coins whose sum needs no change: it is above what is needed
-// by less than change would cost to make and to spend (Core's branch and bound,
-// in its plainest form). cands are sorted, largest first. Nil: none found.
-func (p *planner) exact(cands []candidate) []candidate {
-	if p.SubtractFee || len(p.Change) == 0 {
-		return nil
-	}
-	base, _ := p.fee(nil, false)
-	need := p.target + base
-	spend, _, err := inputWeight(p.Change)
-	if err != nil {
-		return nil
-	}
-	slack := min(p.FeeRate.Fee((outputWeight(p.Change)+spend+3)/4), p.dust(p.Change))
-	rest := make([]consensus.Amount, len(cands)+1) // what coins from i on add
-	n := len(cands)
-	for n > 0 && cands[n-1].effective <= 0 {
-		n--
-	}
-	for i := n - 1; i >= 0; i-- {
-		rest[i] = rest[i+1] + cands[i].effective
-	}
-	var picked []int
-	var sum consensus.Amount
-	tries := 0
-	// search decides about coin i: with it first, then without.
-	var search func(i int) bool
-	search = func(i int) bool {
-		if tries++; tries > exactTries || sum > need+slack || len(picked) > maxExactCoins {
-			return false
-		}
-		if sum >= need {
-			return p.fits(cands, picked)
-		}
-		if i == n || sum+rest[i] < need {
-			return false
-		}
-		c := &cands[i]
-		if c.coin.Height != Unconfirmed { // chains of several would have to be counted
-			picked, sum = append(picked, i), sum+c.effective
-			if search(i + 1) {
-				return true
-			}
-			picked, sum = picked[:len(picked)-1], sum-c.effective
-		}
-		// Coins of the same value would only repeat what has failed.
-		for i++; i < n && cands[i].effective == c.effective; i++ {
-		}
-		return search(i)
-	}
-	if n > maxExactCoins || !search(0) {
-		return nil
-	}
-	chosen := make([]candidate, len(picked))
-	for i, at := range picked {
-		chosen[i] = cands[at]
-	}
-	return chosen
-}
-
-// maxExactCoins bounds the depth of the search; policy.
-const maxExactCoins = 500
-
-// fits checks a choice of exact against the real fee, since rounding and the
-// marker of witnesses were left out.
-func (p *planner) fits(cands []candidate, picked []int) bool {
-	chosen := make([]candidate, len(picked))
-	var sum consensus.Amount
-	for i, at := range picked {
-		chosen[i] = cands[at]
-		sum += cands[at].coin.Value
-	}
-	fee, weight := p.fee(chosen, false)
-	return sum >= p.target+fee && sum <= consensus.MaxMoney && weight <= maxStandardWeight
+	return p.FeeRate.Fee(s.vsize()) + p.ExtraFee, s.total()
 }
 
 // draft makes the transaction.
 func (p *planner) draft(chosen []candidate) (*Draft, error) {
-	d := &Draft{Tx: wire.NewMsgTx(2), ChangeAt: -1}
+	d := &Draft{Tx: wire.NewMsgTx(2), ChangeAt: -1, Tried: p.tried, Available: len(p.must) + len(p.confirmed) + len(p.waiting)}
+	if len(p.tried) > 0 {
+		d.Algorithm = p.tried[0].Algorithm
+	}
 	d.Tx.LockTime = p.LockTime
 	var sum consensus.Amount
 	for _, c := range chosen {
-		in := wire.NewTxIn(&c.coin.OutPoint, nil, nil)
-		in.Sequence = Sequence
-		d.Tx.AddTxIn(in)
-		d.Coins = append(d.Coins, c.coin)
-		sum += c.coin.Value
+		d.Tx.AddTxIn(p.input(&c))
+		d.Tx.LockTime = laterLock(d.Tx.LockTime, c.lockTime)
+		d.Coins = append(d.Coins, *c.coin)
+		if sum += c.coin.Value; sum > consensus.MaxMoney {
+			return nil, fmt.Errorf("%w: the coins add up to more than %s", ErrAmount, consensus.MaxMoney)
+		}
 	}
 	for _, pay := range p.payments {
 		d.Tx.AddTxOut(wire.NewTxOut(int64(pay.Value), pay.Script))
@@ -320,8 +416,8 @@ func (p *planner) draft(chosen []candidate) (*Draft, error) {
 	if err := p.settle(d, chosen, sum); err != nil {
 		return nil, err
 	}
-	if d.Fee > p.MaxFee {
-		return nil, fmt.Errorf("%w: it would be %s, more than the limit of %s; a lower feerate or fewer coins at once make it less", ErrFee, d.Fee, p.MaxFee)
+	if d.Fee > p.MaxFee && !p.AllowHighFee {
+		return nil, fmt.Errorf("%w: it would be %s, the limit is %s; a lower feerate or fewer coins at once make it less", ErrMaxFee, d.Fee, p.MaxFee)
 	}
 	if d.Weight > maxStandardWeight {
 		return nil, fmt.Errorf("%w: weight %d, the limit is %d", ErrSize, d.Weight, maxStandardWeight)
@@ -329,34 +425,116 @@ func (p *planner) draft(chosen []candidate) (*Draft, error) {
 	return d, nil
 }
 
+// input makes one that is not signed.
+func (p *planner) input(c *candidate) *wire.TxIn {
+	in := wire.NewTxIn(&c.coin.OutPoint, nil, nil)
+	asked, ok := p.Sequences[c.coin.OutPoint]
+	switch {
+	case ok:
+		in.Sequence = asked
+	case c.sequence != 0:
+		in.Sequence = c.sequence
+	case p.Final:
+		in.Sequence = FinalSequence
+	default:
+		in.Sequence = Sequence
+	}
+	return in
+}
+
+// laterLock is the locktime that satisfies both. A lock by time takes the place
+// of the height that nobody needs.
+func laterLock(a, b uint32) uint32 {
+	if b >= consensus.LockTimeThreshold && a < consensus.LockTimeThreshold {
+		return b
+	}
+	return max(a, b)
+}
+
 // settle divides what the coins hold between payments, change and fee.
 func (p *planner) settle(d *Draft, chosen []candidate, sum consensus.Amount) error {
-	var weight int64
-	d.Fee, weight = p.fee(chosen, true)
+	fee, weight := p.fee(chosen, false)
+	if p.rest > 0 {
+		d.Fee, d.Weight = fee, weight
+		return p.settleRest(d, sum)
+	}
+	if len(p.Change.Script) > 0 {
+		d.Fee, d.Weight = p.fee(chosen, true)
+		d.Change = sum - p.target - d.Fee
+		if p.subtracted > 0 {
+			d.Change = sum - p.target
+		}
+	}
+	if d.Change < p.changeMin || d.Change <= 0 {
+		d.Change, d.Fee, d.Weight = 0, fee, weight
+	}
 	paid := p.target
-	if p.SubtractFee {
-		paid -= d.Fee
+	if p.subtracted > 0 {
+		// What is left over above the payments goes to the fee first.
+		paid -= max(0, d.Fee-(sum-p.target-d.Change))
 	}
-	d.Change, d.Weight = sum-paid-d.Fee, weight
-	if len(p.Change) == 0 || d.Change <= 0 || d.Change < p.dust(p.Change) {
-		d.Change = 0
-		d.Fee, d.Weight = p.fee(chosen, false)
-		if p.SubtractFee {
-			// What is left over above the payment goes to the fee first.
-			paid = p.target - max(0, d.Fee-(sum-p.target))
-		}
-		d.Fee = sum - paid
+	if d.Fee = sum - paid - d.Change; d.Fee < 0 || p.subtracted == 0 && d.Change == 0 && d.Fee < fee {
+		return ErrFunds
 	}
-	if p.SubtractFee {
-		first := d.Tx.TxOut[0]
-		first.Value -= int64(p.target - paid)
-		if dust := p.dust(first.PkScript); consensus.Amount(first.Value) < dust {
-			return fmt.Errorf("%w: after the fee of %s less than %s is left of it", ErrDust, d.Fee, dust)
-		}
+	if err := p.takeOff(d, p.target-paid); err != nil {
+		return err
 	}
 	if d.Change > 0 {
-		d.ChangeAt = p.Rand(len(d.Tx.TxOut) + 1)
-		d.Tx.TxOut = slices.Insert(d.Tx.TxOut, d.ChangeAt, wire.NewTxOut(int64(d.Change), p.Change))
+		if d.ChangeAt = p.changePlace(len(d.Tx.TxOut) + 1); d.ChangeAt > len(d.Tx.TxOut) {
+			return fmt.Errorf("%w: there is no output %d for the change", ErrAmount, d.ChangeAt)
+		}
+		d.Tx.TxOut = slices.Insert(d.Tx.TxOut, d.ChangeAt, wire.NewTxOut(int64(d.Change), p.Change.Script))
+	}
+	return nil
+}
+
+func (p *planner) changePlace(n int) int {
+	if p.ChangeAt != nil {
+		return max(0, *p.ChangeAt)
+	}
+	return p.Rand(n)
+}
+
+// takeOff takes a fee from the payments that bear it: equal parts, what does not
+// divide from the first (Core's order).
+func (p *planner) takeOff(d *Draft, fee consensus.Amount) error {
+	if p.subtracted == 0 || fee == 0 {
+		return nil
+	}
+	part := fee / consensus.Amount(p.subtracted)
+	rest := fee - part*consensus.Amount(p.subtracted)
+	for i, pay := range p.payments {
+		if !pay.Subtract {
+			continue
+		}
+		left := pay.Value - part - rest
+		rest = 0
+		if dust := p.dust(pay.Script); left < dust {
+			return fmt.Errorf("%w: after the fee of %s less than %s is left of the payment of %s", ErrDust, d.Fee, dust, pay.Value)
+		}
+		d.Tx.TxOut[i].Value = int64(left)
+	}
+	return nil
+}
+
+// settleRest gives what is left to the payments of the rest.
+func (p *planner) settleRest(d *Draft, sum consensus.Amount) error {
+	left := sum - p.target - d.Fee
+	if left < 0 {
+		return ErrFunds
+	}
+	part := left / consensus.Amount(p.rest)
+	more := left - part*consensus.Amount(p.rest)
+	for i, pay := range p.payments {
+		if !pay.Rest {
+			continue
+		}
+		value := part + more
+		more = 0
+		if dust := p.dust(pay.Script); value < dust || value <= 0 {
+			return fmt.Errorf("%w: of %s the fee of %s and other payments of %s leave %s, and less than %s is not worth spending", ErrDust, sum, d.Fee, p.target, value, dust)
+		}
+		d.Tx.TxOut[i].Value = int64(value)
 	}
 	return nil
 }

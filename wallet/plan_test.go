@@ -32,7 +32,7 @@ func testCoin(t keys.Type, n uint32, value consensus.Amount) Coin {
 }
 
 func testOptions(t keys.Type, rate FeeRate) Options {
-	return Options{FeeRate: rate, Change: t.Script(testKey(9999).PubKey()), Policy: mempool.DefaultPolicy(), Rand: func(n int) int { return n - 1 }}
+	return Options{FeeRate: rate, Change: Change{Script: t.Script(testKey(9999).PubKey())}, Policy: mempool.DefaultPolicy(), Rand: func(n int) int { return n - 1 }}
 }
 
 // finish signs a draft and runs what the mempool would: the scripts under its
@@ -72,7 +72,7 @@ func finish(t rapid.TB, d *Draft, rate FeeRate) {
 	least := rate.Fee(vsize)
 	most := rate.Fee(d.VSize())
 	if d.Change == 0 {
-		most += 1000 // what no change can be made of
+		most += 1000 + rate.Fee(43) // what no change is made of
 	}
 	if d.Fee < least || d.Fee > most+consensus.Amount(vsize) {
 		t.Fatalf("fee %d for %d vbytes at %d sat/kvB, most is %d", d.Fee, vsize, rate, most)
@@ -101,12 +101,13 @@ func TestPlan(t *testing.T) {
 		var sum consensus.Amount
 		for i := range rapid.IntRange(1, 3).Draw(rt, "payments") {
 			typ := rapid.SampledFrom(keys.Types()).Draw(rt, "payment type")
-			p := Payment{typ.Script(testKey(uint32(500 + i)).PubKey()), consensus.Amount(rapid.Int64Range(600, 3_000_000).Draw(rt, "amount"))}
+			p := Payment{Script: typ.Script(testKey(uint32(500 + i)).PubKey()), Value: consensus.Amount(rapid.Int64Range(600, 3_000_000).Draw(rt, "amount"))}
 			sum += p.Value
 			payments = append(payments, p)
 		}
 		o := testOptions(own, rate)
-		o.SubtractFee = rapid.Bool().Draw(rt, "subtract")
+		subtract := rapid.Bool().Draw(rt, "subtract")
+		payments[0].Subtract = subtract
 		d, err := Plan(slices.Clone(coins), payments, o)
 		if err != nil {
 			var short *Shortage
@@ -116,10 +117,10 @@ func TestPlan(t *testing.T) {
 					rt.Fatalf("%+v, spendable %s, needed %s", short, total, sum)
 				}
 				// All coins together would not have done.
-				if o.SubtractFee && total-short.Worthless >= sum || !o.SubtractFee && total-short.Worthless >= sum+short.Fee {
+				if subtract && total-short.Worthless >= sum || !subtract && total-short.Worthless >= sum+short.Fee {
 					rt.Fatalf("refused: %v", err)
 				}
-			case o.SubtractFee && errors.Is(err, ErrDust):
+			case subtract && errors.Is(err, ErrDust):
 			default:
 				rt.Fatal(err)
 			}
@@ -136,7 +137,7 @@ func TestPlan(t *testing.T) {
 				at++
 			}
 			got := consensus.Amount(d.Tx.TxOut[at].Value)
-			if got != p.Value && !(o.SubtractFee && i == 0 && got < p.Value) {
+			if got != p.Value && !(subtract && i == 0 && got < p.Value) {
 				rt.Fatalf("payment %d of %s is %s", i, p.Value, got)
 			}
 		}
@@ -150,7 +151,7 @@ func TestPlan(t *testing.T) {
 func TestPlanWantsNoChange(t *testing.T) {
 	o := testOptions(keys.Bech32, 2000)
 	coins := []Coin{testCoin(keys.Bech32, 1, 900_000), testCoin(keys.Bech32, 2, 70_000), testCoin(keys.Bech32, 3, 50_000), testCoin(keys.Bech32, 4, 31_000)}
-	pay := []Payment{{keys.Bech32.Script(testKey(50).PubKey()), 0}}
+	pay := []Payment{{Script: keys.Bech32.Script(testKey(50).PubKey())}}
 	two := consensus.Amount(2 * (11*4 + 31*4 + 2 + 2*272) / 4)
 	pay[0].Value = 70_000 + 31_000 - two - 100
 	d, err := Plan(coins, pay, o)
@@ -168,7 +169,7 @@ func TestPlanPrefersConfirmed(t *testing.T) {
 	fresh := testCoin(keys.Bech32m, 1, 5_000_000)
 	fresh.Height, fresh.Ancestors, fresh.Crowd = Unconfirmed, 1, 1
 	coins := []Coin{fresh, testCoin(keys.Bech32m, 2, 1_000_000)}
-	pay := []Payment{{o.Change, 500_000}}
+	pay := []Payment{{Script: o.Change.Script, Value: 500_000}}
 	d, err := Plan(coins, pay, o)
 	if err != nil || len(d.Coins) != 1 || d.Coins[0].Height == Unconfirmed {
 		t.Errorf("%v, %v", d, err)
@@ -208,17 +209,17 @@ func TestPlanRefusals(t *testing.T) {
 		kind Kind
 	}{
 		"nothing":      {nil, 1000, 0, ErrSize},
-		"zero":         {[]Payment{{script, 0}}, 1000, 0, ErrAmount},
-		"negative":     {[]Payment{{script, -1}}, 1000, 0, ErrAmount},
-		"over 21 M":    {[]Payment{{script, consensus.MaxMoney + 1}}, 1000, 0, ErrAmount},
-		"sum overflow": {[]Payment{{script, consensus.MaxMoney}, {script, consensus.MaxMoney}}, 1000, 0, ErrAmount},
-		"dust":         {[]Payment{{script, 293}}, 1000, 0, ErrDust},
-		"rate":         {[]Payment{{script, 1000}}, MaxFeeRate + 1, 0, ErrFee},
-		"minus":        {[]Payment{{script, 1000}}, -1, 0, ErrFee},
-		"absurd fee":   {[]Payment{{script, consensus.SatsPerCoin}}, MaxFeeRate, 1000, ErrFee},
-		"default max":  {[]Payment{{script, 29 * consensus.SatsPerCoin}}, MaxFeeRate, 0, ErrFee},
-		"funds":        {[]Payment{{script, 30 * consensus.SatsPerCoin}}, 1000, 0, ErrFunds},
-		"all money":    {[]Payment{{script, consensus.MaxMoney}}, 1000, 0, ErrFunds},
+		"zero":         {[]Payment{{Script: script, Value: 0}}, 1000, 0, ErrAmount},
+		"negative":     {[]Payment{{Script: script, Value: -1}}, 1000, 0, ErrAmount},
+		"over 21 M":    {[]Payment{{Script: script, Value: consensus.MaxMoney + 1}}, 1000, 0, ErrAmount},
+		"sum overflow": {[]Payment{{Script: script, Value: consensus.MaxMoney}, {Script: script, Value: consensus.MaxMoney}}, 1000, 0, ErrAmount},
+		"dust":         {[]Payment{{Script: script, Value: 293}}, 1000, 0, ErrDust},
+		"rate":         {[]Payment{{Script: script, Value: 1000}}, MaxFeeRate + 1, 0, ErrFee},
+		"minus":        {[]Payment{{Script: script, Value: 1000}}, -1, 0, ErrFee},
+		"absurd fee":   {[]Payment{{Script: script, Value: consensus.SatsPerCoin}}, MaxFeeRate, 1000, ErrMaxFee},
+		"default max":  {[]Payment{{Script: script, Value: 29 * consensus.SatsPerCoin}}, MaxFeeRate, 0, ErrMaxFee},
+		"funds":        {[]Payment{{Script: script, Value: 30 * consensus.SatsPerCoin}}, 1000, 0, ErrFunds},
+		"all money":    {[]Payment{{Script: script, Value: consensus.MaxMoney}}, 1000, 0, ErrFunds},
 	} {
 		o := testOptions(keys.Bech32, c.rate)
 		o.MaxFee = c.max
@@ -231,7 +232,7 @@ func TestPlanRefusals(t *testing.T) {
 		many = append(many, testCoin(keys.Bech32, uint32(i), 1_000))
 		many[i].OutPoint.Index = uint32(i)
 	}
-	if _, err := Plan(many, []Payment{{script, 2_500_000}}, testOptions(keys.Bech32, 1000)); !errors.Is(err, ErrSize) {
+	if _, err := Plan(many, []Payment{{Script: script, Value: 2_500_000}}, testOptions(keys.Bech32, 1000)); !errors.Is(err, ErrSize) {
 		t.Errorf("too many coins: %v", err)
 	}
 }
@@ -247,7 +248,7 @@ func TestShortage(t *testing.T) {
 	coins[4].State = Pending
 	coins[5].State, coins[5].SpentBy = Spent, chainhash.Hash{5}
 	coins[6].State, coins[6].SpentBy = Spent, chainhash.Hash{6}
-	_, err := Plan(coins, []Payment{{o.Change, 200_000}}, o)
+	_, err := Plan(coins, []Payment{{Script: o.Change.Script, Value: 200_000}}, o)
 	want := "insufficient funds: 0.00200000 is needed and 0.00000110 for the fee, 0.00100060 is spendable, " +
 		"0.00000060 of it in coins that cost more than they bring; 0.00000700 is already spent by unconfirmed transaction " +
 		chainhash.Hash{6}.String() + " and 1 more; 0.12000000 is mined but immature, the first 0.07000000 of it can be spent from height 110 on; " +
@@ -260,7 +261,7 @@ func TestShortage(t *testing.T) {
 func TestSignRefusesOtherKeys(t *testing.T) {
 	for _, typ := range keys.Types() {
 		o := testOptions(typ, 1000)
-		d, err := Plan([]Coin{testCoin(typ, 1, 100_000)}, []Payment{{o.Change, 50_000}}, o)
+		d, err := Plan([]Coin{testCoin(typ, 1, 100_000)}, []Payment{{Script: o.Change.Script, Value: 50_000}}, o)
 		if err != nil {
 			t.Fatal(err)
 		}

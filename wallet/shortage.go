@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/lode-chain/lode/consensus"
 )
@@ -18,14 +20,20 @@ type Shortage struct {
 	Spendable consensus.Amount // sum of the coins that can be spent
 	Worthless consensus.Amount // part of that in coins that cost more than they bring
 
-	Immature consensus.Amount
-	Matures  int32            // height at which the first of those can be spent
-	First    consensus.Amount // how much of it then
-	Pending  consensus.Amount // unconfirmed, paid by others
-	Chained  consensus.Amount // own change at the end of too long a chain
-	Spent    consensus.Amount // spent by transactions in the mempool
-	Spenders []chainhash.Hash // the first of those, in the order of their sums
-	spenders int              // how many there are
+	Named      bool // only the coins that were asked for count as spendable
+	Immature   consensus.Amount
+	Matures    int32            // height at which the first of those can be spent
+	First      consensus.Amount // how much of it then
+	Pending    consensus.Amount // unconfirmed, paid by others
+	Chained    consensus.Amount // own change at the end of too long a chain
+	Spent      consensus.Amount // spent by transactions in the mempool
+	Spenders   []chainhash.Hash // the first of those, in the order of their sums
+	Locked     consensus.Amount // locked by hand
+	TimeLocked consensus.Amount // whose time locks have not passed
+	Passes     string           // when the first of those does
+	Others     consensus.Amount // that need signatures of others
+	Unknown    consensus.Amount // that the wallet does not know how to spend
+	spenders   int              // how many there are
 }
 
 // Is makes errors.Is(err, ErrFunds) true.
@@ -34,7 +42,11 @@ func (s *Shortage) Is(target error) bool { return target == ErrFunds }
 // Error explains the shortage in one line.
 func (s *Shortage) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s is needed and %s for the fee, %s is spendable", ErrFunds, s.Needed, s.Fee, s.Spendable)
+	where := "is spendable"
+	if s.Named {
+		where = "is in the coins that were asked for"
+	}
+	fmt.Fprintf(&b, "%s: %s is needed and %s for the fee, %s %s", ErrFunds, s.Needed, s.Fee, s.Spendable, where)
 	if s.Worthless > 0 {
 		fmt.Fprintf(&b, ", %s of it in coins that cost more than they bring", s.Worthless)
 	}
@@ -53,64 +65,172 @@ func (s *Shortage) Error() string {
 	if s.Chained > 0 {
 		fmt.Fprintf(&b, "; %s is change of too many unconfirmed payments in a row and can be spent after the next block", s.Chained)
 	}
+	if s.TimeLocked > 0 {
+		fmt.Fprintf(&b, "; %s is time-locked, the first of it %s", s.TimeLocked, s.Passes)
+	}
+	if s.Locked > 0 {
+		fmt.Fprintf(&b, "; %s is in coins that were locked by hand: name them or unlock them to spend them", s.Locked)
+	}
+	if s.Others > 0 {
+		fmt.Fprintf(&b, "; %s needs signatures of others too: make a PSBT for them", s.Others)
+	}
+	if s.Unknown > 0 {
+		fmt.Fprintf(&b, "; %s is watched only: this wallet does not know how to spend it", s.Unknown)
+	}
 	return b.String()
 }
 
 const maxSpenders = 3 // listed in a Shortage
 
+// tallied is a shortage while it is added up.
+type tallied struct {
+	*Shortage
+	p      *planner
+	useful []candidate
+	sums   map[chainhash.Hash]consensus.Amount
+	passes moment
+}
+
 func (p *planner) shortage(coins []Coin) *Shortage {
-	s := &Shortage{Needed: p.target}
-	sums := make(map[chainhash.Hash]consensus.Amount)
-	var useful []candidate
+	s := &tallied{Shortage: &Shortage{Needed: p.target, Named: p.Only}, p: p, sums: make(map[chainhash.Hash]consensus.Amount)}
+	named := make(map[wire.OutPoint]bool, len(p.must))
+	for i := range p.must {
+		c := &p.must[i]
+		named[c.coin.OutPoint] = true
+		s.Spendable += c.coin.Value
+		s.useful = append(s.useful, *c)
+	}
 	for i := range coins {
-		c := &coins[i]
-		switch c.State {
-		case Spendable:
-			if !p.chainable(c) {
-				s.Chained += c.Value
-				continue
-			}
-			s.Spendable += c.Value
-			weight, witness, err := inputWeight(c.Script)
-			if err != nil || c.Value <= p.FeeRate.Fee((weight+3)/4) {
-				s.Worthless += c.Value
-				continue
-			}
-			useful = append(useful, candidate{coin: *c, weight: weight, witness: witness})
-		case Immature:
-			s.Immature += c.Value
-			switch {
-			case s.Matures == 0 || c.Matures < s.Matures:
-				s.Matures, s.First = c.Matures, c.Value
-			case c.Matures == s.Matures:
-				s.First += c.Value
-			}
-		case Pending:
-			s.Pending += c.Value
-		case Spent:
-			s.Spent += c.Value
-			sums[c.SpentBy] += c.Value
+		if !p.Only && !named[coins[i].OutPoint] {
+			s.count(&coins[i])
 		}
 	}
-	if len(useful) == 0 {
+	if len(s.useful) == 0 {
 		// The price of the smallest payment, from one coin of the wallet's type.
-		if weight, witness, err := inputWeight(p.Change); err == nil {
-			useful = append(useful, candidate{weight: weight, witness: witness})
+		if weight, witness, err := inputWeight(p.Change.Script); err == nil {
+			s.useful = append(s.useful, candidate{spending: spending{weight: weight, witness: witness}})
 		}
 	}
-	if !p.SubtractFee {
-		s.Fee, _ = p.fee(useful, false)
+	if p.subtracted == 0 {
+		s.Fee, _ = p.fee(s.useful, false)
 	}
-	s.spenders = len(sums)
-	for txid := range sums {
+	if s.TimeLocked > 0 {
+		s.Passes = s.passes.text()
+	}
+	s.spenders = len(s.sums)
+	for txid := range s.sums {
 		s.Spenders = append(s.Spenders, txid)
 	}
 	slices.SortFunc(s.Spenders, func(a, b chainhash.Hash) int {
-		if sums[a] != sums[b] {
-			return int(max(-1, min(1, sums[b]-sums[a])))
+		if s.sums[a] != s.sums[b] {
+			return int(max(-1, min(1, s.sums[b]-s.sums[a])))
 		}
 		return slices.Compare(a[:], b[:])
 	})
 	s.Spenders = s.Spenders[:min(len(s.Spenders), maxSpenders)]
-	return s
+	return s.Shortage
 }
+
+// count puts a coin where it belongs.
+func (s *tallied) count(c *Coin) {
+	switch c.State {
+	case Immature:
+		s.Immature += c.Value
+		switch {
+		case s.Matures == 0 || c.Matures < s.Matures:
+			s.Matures, s.First = c.Matures, c.Value
+		case c.Matures == s.Matures:
+			s.First += c.Value
+		}
+		return
+	case Pending:
+		s.Pending += c.Value
+		return
+	case Spent:
+		s.Spent += c.Value
+		s.sums[c.SpentBy] += c.Value
+		return
+	}
+	way, err := s.p.weights.of(c)
+	switch {
+	case c.Locked:
+		s.Locked += c.Value
+	case err != nil:
+		s.Unknown += c.Value
+	case way.waits != (lock{}) || !s.p.lockFits(way):
+		s.TimeLocked += c.Value
+		s.passes = s.passes.earlier(way.waits.moment(c))
+	case way.others && s.p.Alone:
+		s.Others += c.Value
+	case !s.p.chainable(c):
+		s.Chained += c.Value
+	default:
+		s.Spendable += c.Value
+		cand := s.p.candidate(c, way)
+		if cand.effective <= 0 {
+			s.Worthless += c.Value
+			return
+		}
+		s.useful = append(s.useful, cand)
+	}
+}
+
+// moment is when a lock passes: at a height of the tip, at a median time past,
+// or some blocks after it is confirmed. The zero value is never.
+type moment struct {
+	height int64
+	time   int64 // Unix seconds
+	blocks int64 // after the coin's confirmation
+	span   int64 // seconds after the coin's block
+}
+
+// moment of a lock of a coin.
+func (l lock) moment(c *Coin) moment {
+	var m moment
+	switch n := int64(l.older & 0xffff); {
+	case l.older == 0:
+	case l.older&sequenceTime != 0:
+		m.span = n << 9
+	case c.Height == Unconfirmed:
+		m.blocks = n
+	default:
+		m.height = int64(c.Height) + n - 1
+	}
+	if l.after >= consensus.LockTimeThreshold {
+		m.time = int64(l.after)
+	} else {
+		m.height = max(m.height, int64(l.after))
+	}
+	return m
+}
+
+// earlier of two moments, as far as they can be compared.
+func (m moment) earlier(other moment) moment {
+	if m == (moment{}) || other.height > 0 && (m.height == 0 || other.height < m.height) || other.time > 0 && other.time < m.time {
+		return other
+	}
+	return m
+}
+
+func (m moment) text() string {
+	var parts []string
+	if m.height > 0 {
+		parts = append(parts, fmt.Sprintf("from height %d on", m.height))
+	}
+	if m.time > 0 {
+		parts = append(parts, fmt.Sprintf("when the median time of the last blocks is past %s", time.Unix(m.time, 0).UTC().Format("2006-01-02 15:04:05 UTC")))
+	}
+	if m.blocks > 0 {
+		parts = append(parts, fmt.Sprintf("%d blocks after it is confirmed", m.blocks-1))
+	}
+	if m.span > 0 {
+		parts = append(parts, fmt.Sprintf("%s after its block", time.Duration(m.span)*time.Second))
+	}
+	if len(parts) == 0 {
+		return "with another locktime"
+	}
+	return "spendable " + strings.Join(parts, " and ")
+}
+
+// text says when a coin's lock passes.
+func (l lock) text(c *Coin) string { return l.moment(c).text() }

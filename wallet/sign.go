@@ -232,11 +232,11 @@ func (s *signer) schnorr(key *btcec.PrivateKey, hash []byte) ([]byte, error) {
 // way that they allow under the transaction's locks. The error is
 // descriptor.ErrUnsatisfiable when they do not suffice.
 func Finish(tx *wire.MsgTx, i int, out *descriptor.Output, sigs []Signature, preimages Preimages) error {
-	return finish(tx, tx.TxIn[i], out, sigs, preimages)
+	return finishInput(tx, tx.TxIn[i], out, sigs, preimages)
 }
 
-// finish is Finish for an input that may be a copy.
-func finish(tx *wire.MsgTx, in *wire.TxIn, out *descriptor.Output, sigs []Signature, preimages Preimages) error {
+// finishInput is Finish for an input that may be a copy.
+func finishInput(tx *wire.MsgTx, in *wire.TxIn, out *descriptor.Output, sigs []Signature, preimages Preimages) error {
 	s, err := out.Satisfy(descriptor.Material{
 		Signature: func(pub []byte, leaf *chainhash.Hash) ([]byte, bool) {
 			for k := range sigs {
@@ -364,7 +364,7 @@ func signOne(tx *wire.MsgTx, i int, in *wire.TxIn, c *Coin, hashes *txscript.TxS
 	}
 	given := s.given(sigs)
 	all := append(given, sigs...)
-	err = finish(tx, in, out, all, o.Preimages)
+	err = finishInput(tx, in, out, all, o.Preimages)
 	if errors.Is(err, descriptor.ErrUnsatisfiable) {
 		s.partly(in, all)
 	}

@@ -1,12 +1,16 @@
 package wallet
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
+	"github.com/lode-chain/lode/descriptor"
+	"github.com/lode-chain/lode/miniscript"
 )
 
 // Weights of parts of a transaction. Signatures are counted at their largest:
@@ -26,8 +30,26 @@ const (
 // MAX_STANDARD_TX_WEIGHT).
 const maxStandardWeight = 400_000
 
-// input returns what an input that spends script weighs when it is signed, and
-// whether it has a witness.
+// spending is what it takes to spend a coin.
+type spending struct {
+	weight   int64 // of the signed input
+	witness  bool
+	sequence uint32 // that the input must have, 0: any
+	lockTime uint32 // that the transaction must have at least, 0: any
+
+	// Not now: the lock that has to pass first. Zero: it can be spent.
+	waits lock
+	// Keys of others must sign too.
+	others bool
+}
+
+// lock is a time lock that has not passed.
+type lock struct {
+	older, after uint32
+}
+
+// inputWeight returns what an input that spends a script of one key weighs when
+// it is signed, and whether it has a witness.
 func inputWeight(script []byte) (weight int64, witness bool, err error) {
 	switch kind := address.KindOf(script); kind {
 	case address.P2PKH:
@@ -45,6 +67,184 @@ func inputWeight(script []byte) (weight int64, witness bool, err error) {
 
 func outputWeight(script []byte) int64 {
 	return 4 * int64((&wire.TxOut{PkScript: script}).SerializeSize())
+}
+
+// dummy signatures, of the largest size.
+var (
+	dummyECDSA   = make([]byte, 72)
+	dummySchnorr = make([]byte, 64)
+)
+
+// weights finds out what it takes to spend coins. All scripts of a chain are
+// spent alike, so each is asked about once, and once more for each state of its
+// time locks.
+type weights struct {
+	solve Solver // nil: scripts of one key
+	tip   Tip
+	known map[chainKind]*chainSpending
+}
+
+// chainKind is a chain and a kind of its scripts: combo() has several.
+type chainKind struct {
+	chain uint32
+	kind  address.Kind
+}
+
+type chainSpending struct {
+	locks []lock // that its scripts ask for
+	ways  map[string]spending
+	err   error
+}
+
+// Tip is what time locks are measured by.
+type Tip struct {
+	Height int32
+	// MedianTime returns the median time past of a block of the best chain, Unix
+	// seconds (BIP113); nil: locks by time have not passed.
+	MedianTime func(height int32) int64
+}
+
+// of returns what it takes to spend a coin.
+func (w *weights) of(c *Coin) (spending, error) {
+	if w.solve == nil {
+		weight, witness, err := inputWeight(c.Script)
+		return spending{weight: weight, witness: witness}, err
+	}
+	id := chainKind{c.Chain, address.KindOf(c.Script)}
+	known := w.known[id]
+	if known == nil {
+		known = &chainSpending{ways: make(map[string]spending)}
+		if w.known == nil {
+			w.known = make(map[chainKind]*chainSpending)
+		}
+		w.known[id] = known
+	}
+	if known.err != nil {
+		return spending{}, known.err
+	}
+	if way, ok := known.ways[known.state(w, c)]; ok {
+		return way, nil
+	}
+	way, locks, err := w.reckon(c)
+	if err != nil {
+		known.err = err
+		return spending{}, err
+	}
+	known.locks = locks
+	known.ways[known.state(w, c)] = way
+	return way, nil
+}
+
+// state says which of the chain's locks have passed for a coin.
+func (k *chainSpending) state(w *weights, c *Coin) string {
+	if len(k.locks) == 0 {
+		return ""
+	}
+	b := make([]byte, len(k.locks))
+	for i, l := range k.locks {
+		if l.older != 0 && w.older(c, l.older) || l.older == 0 && w.after(l.after) {
+			b[i] = 1
+		}
+	}
+	return string(b)
+}
+
+// reckon satisfies the coin's script with signatures that sign nothing: with the
+// wallet's own keys where it has some, else with all. When that does not do now,
+// it takes the keys of others, and then locks to come.
+func (w *weights) reckon(c *Coin) (way spending, locks []lock, err error) {
+	out, err := w.solve(c)
+	if err != nil {
+		return way, nil, err
+	}
+	own := make(map[string]bool)
+	for i := range out.Keys {
+		if _, ok := out.Keys[i].PrivateKey(); ok {
+			own[string(out.Keys[i].Public)], own[string(out.Keys[i].XOnly())] = true, true
+			if len(out.InternalKey) == 0 && len(out.Script) == 34 {
+				own[string(out.Script[2:])] = true // rawtr: the output key signs
+			}
+		}
+	}
+	asked := make(map[lock]bool)
+	try := func(all, later bool) (*descriptor.Satisfaction, error) {
+		return out.Satisfy(descriptor.Material{
+			Signature: func(pub []byte, leaf *chainhash.Hash) ([]byte, bool) {
+				if len(pub) == 32 {
+					return dummySchnorr, all || own[string(pub)]
+				}
+				return dummyECDSA, all || own[string(pub)]
+			},
+			Preimage: func(miniscript.Hash, []byte) ([]byte, bool) { return make([]byte, 32), all },
+			Older: func(n uint32) bool {
+				if l := (lock{older: n}); !asked[l] {
+					asked[l], locks = true, append(locks, l)
+				}
+				return later || w.older(c, n)
+			},
+			After: func(n uint32) bool {
+				if l := (lock{after: n}); !asked[l] {
+					asked[l], locks = true, append(locks, l)
+				}
+				return later || w.after(n)
+			},
+		})
+	}
+	tries := []struct{ all, later bool }{{true, false}, {true, true}}
+	if len(own) > 0 {
+		tries = []struct{ all, later bool }{{false, false}, {false, true}, {true, false}, {true, true}}
+	}
+	for _, t := range tries {
+		s, e := try(t.all, t.later)
+		if e == nil {
+			way = spendingOf(s)
+			way.others = t.all && len(own) > 0
+			if t.later {
+				way.waits = lock{s.Sequence, s.LockTime}
+			}
+			return way, locks, nil
+		}
+		if err == nil || !errors.Is(e, descriptor.ErrUnsatisfiable) {
+			err = e
+		}
+	}
+	return way, nil, err
+}
+
+// spendingOf measures an input.
+func spendingOf(s *descriptor.Satisfaction) spending {
+	script := int64(len(s.ScriptSig))
+	way := spending{
+		weight: 4 * (32 + 4 + 4 + int64(wire.VarIntSerializeSize(uint64(script))) + script), witness: len(s.Witness) > 0,
+		sequence: s.Sequence, lockTime: s.LockTime,
+	}
+	if way.witness {
+		way.weight += int64(wire.TxWitness(s.Witness).SerializeSize())
+	}
+	return way
+}
+
+// older says whether a relative lock has passed in the next block (BIP68).
+func (w *weights) older(c *Coin, n uint32) bool {
+	switch {
+	case n&sequenceOff != 0:
+		return true
+	case c.Height == Unconfirmed:
+		return n&0xffff == 0
+	case n&sequenceTime == 0:
+		return int64(c.Height)+int64(n&0xffff) <= int64(w.tip.Height)+1
+	case w.tip.MedianTime == nil:
+		return false
+	}
+	return w.tip.MedianTime(max(0, c.Height-1))+int64(n&0xffff)<<9 <= w.tip.MedianTime(w.tip.Height)
+}
+
+// after says whether an absolute lock has passed in the next block (BIP113).
+func (w *weights) after(n uint32) bool {
+	if n < consensus.LockTimeThreshold {
+		return int64(n) <= int64(w.tip.Height)
+	}
+	return w.tip.MedianTime != nil && int64(n) < w.tip.MedianTime(w.tip.Height)
 }
 
 // size adds up the weight of a transaction while it grows.
@@ -87,13 +287,13 @@ func (r FeeRate) Fee(vsize int64) consensus.Amount {
 }
 
 // SignedWeight is what a transaction weighs, at most, that spends coins of
-// wallets and pays to scripts.
+// wallets of one key each and pays to scripts.
 func SignedWeight(coins []Coin, scripts [][]byte) int64 {
 	var s size
 	for i := range coins {
 		weight, witness, err := inputWeight(coins[i].Script)
 		if err != nil {
-			continue // Sign refuses it
+			continue // signing refuses it
 		}
 		s.addInput(weight, witness)
 	}
@@ -102,3 +302,26 @@ func SignedWeight(coins []Coin, scripts [][]byte) int64 {
 	}
 	return s.total()
 }
+
+// WeightOf returns what a transaction weighs, at most, once it is signed, when
+// coins are those that it spends, in the order of its inputs. Coins that the
+// solver does not know are counted as Core counts them: by what their input has.
+func WeightOf(tx *wire.MsgTx, coins []Coin, solve Solver) int64 {
+	w := weights{solve: solve, tip: Tip{Height: maxHeight}}
+	var s size
+	for i := range coins {
+		way, err := w.of(&coins[i])
+		if err != nil {
+			in := tx.TxIn[i]
+			s.addInput(4*int64(in.SerializeSize())+int64(in.Witness.SerializeSize()), len(in.Witness) > 0)
+			continue
+		}
+		s.addInput(way.weight, way.witness)
+	}
+	for _, out := range tx.TxOut {
+		s.addOutput(out.PkScript)
+	}
+	return s.total()
+}
+
+const maxHeight = 1<<31 - 2
