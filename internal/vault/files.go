@@ -175,10 +175,21 @@ type secretBody struct {
 	Descriptors     []string `json:"descriptors,omitempty"`
 }
 
+func bodyOf(s *Secret) secretBody {
+	return secretBody{Mnemonic: s.Mnemonic, BIP39Passphrase: s.BIP39Passphrase, Key: hex.EncodeToString(s.Key), Descriptors: s.Descriptors}
+}
+
+// secret undoes bodyOf.
+func (b *secretBody) secret() (*Secret, error) {
+	key, err := hex.DecodeString(b.Key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: its secret is not readable", ErrDamaged)
+	}
+	return &Secret{Mnemonic: b.Mnemonic, BIP39Passphrase: b.BIP39Passphrase, Key: key, Descriptors: b.Descriptors}, nil
+}
+
 func encodeSecret(s *Secret) ([]byte, error) {
-	return json.Marshal(secretBody{
-		Mnemonic: s.Mnemonic, BIP39Passphrase: s.BIP39Passphrase, Key: hex.EncodeToString(s.Key), Descriptors: s.Descriptors,
-	})
+	return json.Marshal(bodyOf(s))
 }
 
 func decodeSecret(b []byte) (*Secret, error) {
@@ -187,9 +198,5 @@ func decodeSecret(b []byte) (*Secret, error) {
 		// The JSON error may quote what it read: leave it out.
 		return nil, fmt.Errorf("%w: its secret is not readable", ErrDamaged)
 	}
-	key, err := hex.DecodeString(body.Key)
-	if err != nil {
-		return nil, fmt.Errorf("%w: its secret is not readable", ErrDamaged)
-	}
-	return &Secret{Mnemonic: body.Mnemonic, BIP39Passphrase: body.BIP39Passphrase, Key: key, Descriptors: body.Descriptors}, nil
+	return body.secret()
 }

@@ -33,12 +33,6 @@ type record struct {
 	Unlock    []string `json:"unlock,omitempty"`
 	Abandoned *abandon `json:"abandoned,omitempty"`
 	Note      *note    `json:"note,omitempty"`
-	Flag      *flag    `json:"flag,omitempty"`
-}
-
-type flag struct {
-	Name string `json:"name"`
-	On   bool   `json:"on"`
 }
 
 type label struct {
@@ -83,7 +77,6 @@ type state struct {
 	locked    map[string]bool
 	abandoned map[string]bool
 	notes     map[string]string // of transactions
-	flags     map[string]bool
 }
 
 // span is where a send's line is: they are read back when asked for.
@@ -143,13 +136,6 @@ func (s *state) replay(rec *record, at span) error {
 		}
 		known = true
 	}
-	if f := rec.Flag; f != nil {
-		delete(s.flags, f.Name)
-		if f.On {
-			set(&s.flags, f.Name, true)
-		}
-		known = true
-	}
 	if !known {
 		return fmt.Errorf("%w: a line of no known kind", ErrDamaged)
 	}
@@ -186,9 +172,6 @@ func (j *journal) live() (recs []*record, sends []sentLine, err error) {
 	}
 	for _, txid := range slices.Sorted(maps.Keys(j.notes)) {
 		recs = append(recs, &record{Note: &note{txid, j.notes[txid]}})
-	}
-	for _, name := range slices.Sorted(maps.Keys(j.flags)) {
-		recs = append(recs, &record{Flag: &flag{name, true}})
 	}
 	for key, at := range j.sends {
 		sends = append(sends, sentLine{key: key, at: at})
@@ -398,50 +381,4 @@ func (w *Wallet) Send(key string) (*Send, error) {
 	defer f.Close()
 	s, _, err := j.sendAt(f, key, at)
 	return s, err
-}
-
-// Sends returns the payments that are recorded, oldest first.
-func (w *Wallet) Sends() ([]*Send, error) {
-	j := w.journal
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.sends) == 0 {
-		return nil, nil
-	}
-	keys := slices.SortedFunc(maps.Keys(j.sends), func(a, b string) int { return cmp.Compare(j.sends[a].off, j.sends[b].off) })
-	f, err := j.fs.Open(j.path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	list := make([]*Send, len(keys))
-	for i, key := range keys {
-		if list[i], _, err = j.sendAt(f, key, j.sends[key]); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-// SentCount returns how many payments are recorded.
-func (w *Wallet) SentCount() (n int) {
-	w.journal.ask(func(s *state) { n = len(s.sends) })
-	return n
-}
-
-// SetFlag turns a setting of the wallet on or off. It is durable when it returns.
-func (w *Wallet) SetFlag(name string, on bool) error {
-	if w.Flag(name) == on {
-		return nil
-	}
-	if len(name) > maxSendKey {
-		return fmt.Errorf("%s is no setting of a wallet", strconv.Quote(clip(name)))
-	}
-	return w.journal.append(&record{Flag: &flag{name, on}})
-}
-
-// Flag says whether a setting of the wallet is on.
-func (w *Wallet) Flag(name string) (on bool) {
-	w.journal.ask(func(s *state) { on = s.flags[name] })
-	return on
 }
