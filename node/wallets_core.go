@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 
-	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/internal/vault"
 	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/rpc"
@@ -32,9 +31,13 @@ func (h *Host) registerCoreWallet(s *rpc.Server) {
 			Name: "getnewaddress", Summary: "Returns an address of a wallet that was never given out.",
 			Params: []rpc.Param{
 				{Name: "label", Type: rpc.String, Optional: true, Help: "What to remember of it"},
-				{Name: "address_type", Type: rpc.String, Optional: true, Help: "Must be the wallet's"},
+				{Name: "address_type", Type: rpc.String, Optional: true, Help: "legacy, p2sh-segwit, bech32 or bech32m; the wallet's own when left out"},
 			},
 			Handler: onWallet(h, (*coreWallet).newAddress),
+		}, {
+			Name: "getrawchangeaddress", Summary: "Returns an address of a wallet for change, which was never given out.",
+			Params:  []rpc.Param{{Name: "address_type", Type: rpc.String, Optional: true, Help: "legacy, p2sh-segwit, bech32 or bech32m; the wallet's own when left out"}},
+			Handler: onWallet(h, (*coreWallet).changeAddress),
 		}, {
 			Name: "listunspent", Summary: "Lists a wallet's coins that can be spent.",
 			Params: []rpc.Param{
@@ -210,59 +213,4 @@ func (c *coreWallet) balance(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil
 	})
 	return sum, err
-}
-
-func (c *coreWallet) newAddress(_ context.Context, r *rpc.Request) (any, error) {
-	label, err := r.Text(0, "")
-	if err != nil {
-		return nil, err
-	}
-	if label == "*" {
-		return nil, rpc.CodeInvalidLabel.New("Invalid label name")
-	}
-	head := c.file.Header()
-	wanted, err := r.Text(1, head.Type)
-	if err != nil {
-		return nil, err
-	}
-	t, err := keys.ParseType(wanted)
-	if err != nil {
-		return nil, rpc.Errorf(rpc.CodeInvalidAddress, "Unknown address type '%s'", clipped(wanted))
-	}
-	if string(t) != head.Type {
-		return nil, rpc.Errorf(rpc.CodeInvalidParameter, "wallet %s has addresses of type %s only; make another with lode wallet new --type %s", c.file.Name(), head.Type, t)
-	}
-	script, err := c.issue()
-	if err != nil {
-		return nil, err
-	}
-	if label != "" {
-		if err := c.file.SetLabel(script, label); err != nil {
-			return nil, rpc.CodeInvalidLabel.New(err.Error())
-		}
-	}
-	a, _ := address.Encode(script, c.host.params)
-	return a, nil
-}
-
-// issue gives out the next address: durable before anybody learns it. The first
-// one was shown when the wallet was made.
-func (c *coreWallet) issue() ([]byte, error) {
-	defer c.lockWallet(c.file.Number())()
-	source, err := c.sourceOf(c.file.Header())
-	if err != nil {
-		return nil, err
-	}
-	if !source.Ranged(keys.Receive) {
-		return nil, rpc.Errorf(rpc.CodeKeypoolRanOut, "wallet %s is a single key: its only address is given out", c.file.Name())
-	}
-	index := max(1, c.nextIndex(c.file, keys.Receive))
-	script, err := firstScript(source, keys.Receive, index)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.file.Issue(keys.Receive, index+1); err != nil {
-		return nil, rpc.CodeWallet.New(err.Error())
-	}
-	return script, c.watch(uint32(c.file.Number()))
 }

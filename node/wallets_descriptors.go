@@ -125,6 +125,7 @@ func solveIn(list []*descriptor.Descriptor, c *wallet.Coin) (*descriptor.Output,
 // it can.
 type ring struct {
 	account *keys.Account     // nil for one key, and for a wallet of descriptors
+	seed    []byte            // that account comes from
 	single  *btcec.PrivateKey //
 	texts   []string          // by chain: private forms, else public ones
 	parsed  []*descriptor.Descriptor
@@ -185,11 +186,12 @@ func (r *ring) open(head vault.Header, secret *vault.Secret) error {
 		return err
 	}
 	seed := keys.Seed(string(secret.Mnemonic), string(secret.BIP39Passphrase))
-	defer clear(seed)
 	if head.Account == "" {
 		r.single, err = keys.DerivePath(seed, head.Path)
+		clear(seed)
 		return err
 	}
+	r.seed = seed
 	path, err := keys.ParsePath(head.Path)
 	if err != nil || len(path) != 3 {
 		return fmt.Errorf("wallet %d: its path %q is not an account's", head.Number, head.Path)
@@ -244,6 +246,7 @@ func (r *ring) Close() {
 	if r.single != nil {
 		r.single.Zero()
 	}
+	clear(r.seed)
 	r.texts, r.parsed = nil, nil
 }
 
@@ -287,19 +290,8 @@ func addedOf(head vault.Header, number uint32, p *network.Params) (wallet.Added,
 
 // sourceOf returns the scripts of a wallet.
 func (w *wallets) sourceOf(head vault.Header) (wallet.Source, error) {
-	if len(head.Descriptors) > 0 {
-		list, err := parseDescriptors(head, w.host.params)
-		return wallet.Descriptors(list), err
-	}
-	if head.Account == "" {
-		script, err := hex.DecodeString(head.Script)
-		return wallet.Single(script), err
-	}
-	account, err := keys.ParseAccount(head.Account, keys.Type(head.Type), w.host.params)
-	if err != nil {
-		return nil, fmt.Errorf("wallet %d: %w", head.Number, err)
-	}
-	return wallet.Account(account), nil
+	list, err := parseDescriptors(head, w.host.params)
+	return wallet.Descriptors(list), err
 }
 
 // firstScript returns the script of an index, the first where there are several.

@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"slices"
 
 	"github.com/btcsuite/btcd/wire/v2"
@@ -91,12 +92,11 @@ func (w *wallets) receive(ctx context.Context, r rpc.ReceiveRequest) (rpc.Receiv
 	}
 	if script == nil {
 		c := &coreWallet{wallets: w, file: file}
-		if script, err = c.issue(); err != nil {
+		if script, err = c.issue(ctx, "", r.Label); err != nil {
 			return reply, err
 		}
 		reply.New = true
-	}
-	if r.Label != "" {
+	} else if r.Label != "" {
 		if err := setLabel(file, script, r.Label); err != nil {
 			return reply, err
 		}
@@ -283,20 +283,25 @@ func (w *wallets) lastUnpaid(ctx context.Context, file *vault.Wallet) ([]byte, e
 		return nil, err
 	}
 	defer v.Close()
-	source, err := w.sourceOf(file.Header())
+	roles, err := w.roles(file)
 	if err != nil {
 		return nil, err
 	}
-	if !source.Ranged(0) {
-		return firstScript(source, 0, 0)
+	r := receiveRole(roles, file.Header(), "")
+	if r == nil { // its only address is asked for again and again
+		return hex.DecodeString(file.Header().Script)
 	}
-	last := max(1, file.Issued()[0]) - 1
-	script, err := firstScript(source, 0, last)
+	next := w.firstFree(file, r)
+	if next <= r.Begin {
+		return nil, nil // none was given out yet
+	}
+	last := next - 1
+	script, err := r.scriptAt(last)
 	if err != nil {
 		return nil, err
 	}
 	used, err := wallet.Used(v.snapshot, uint32(file.Number()))
-	if err != nil || len(used) > 0 && used[0] > last {
+	if err != nil || int(r.chain) < len(used) && used[r.chain] > last {
 		return nil, err
 	}
 	for _, e := range v.Unconfirmed(uint32(file.Number())) {

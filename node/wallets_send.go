@@ -20,7 +20,6 @@ import (
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/internal/vault"
-	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/rpc"
 	"github.com/lode-chain/lode/wallet"
 )
@@ -127,29 +126,10 @@ func (w *wallets) plan(ctx context.Context, p *payment) error {
 	return nil
 }
 
-// changeScript is the next unused script of the wallet's last chain.
-func (w *wallets) changeScript(p *payment) ([]byte, error) {
-	source, err := w.sourceOf(p.file.Header())
-	if err != nil {
-		return nil, err
-	}
-	if !source.Ranged(0) {
-		return firstScript(source, 0, 0)
-	}
-	p.changeChain = keys.Change
-	index := w.nextIndex(p.file, p.changeChain)
-	p.changeNext = index + 1
-	return firstScript(source, p.changeChain, index)
-}
-
-// nextIndex is the first index of a chain that was neither given out nor used
-// by a block.
-func (w *wallets) nextIndex(file *vault.Wallet, chain uint32) uint32 {
-	index := file.Issued()[chain]
-	if used, err := wallet.Used(w.host.store, uint32(file.Number())); err == nil && int(chain) < len(used) {
-		index = max(index, used[chain])
-	}
-	return index
+// changeScript is where change goes to.
+func (w *wallets) changeScript(p *payment) (script []byte, err error) {
+	script, p.changeChain, p.changeNext, err = w.changeFor(p.file, "")
+	return script, err
 }
 
 // result is a payment as lode's methods show it.
@@ -238,19 +218,16 @@ func (w *wallets) pay(ctx context.Context, p *payment, key string) (rpc.SendPlan
 // watches what the index brings with it.
 func (w *wallets) record(p *payment, plan rpc.SendPlan, tx *wire.MsgTx, key string) error {
 	number := uint32(p.file.Number())
-	if key != "" {
-		details, err := json.Marshal(plan)
-		if err != nil {
-			return err
-		}
-		s := vault.Send{Key: key, TxID: plan.TxID, Tx: hex.EncodeToString(consensus.EncodeTx(tx)), Details: string(details)}
-		if err := p.file.RecordSend(s, p.changeChain, p.changeNext); err != nil {
-			return rpc.CodeWallet.New(err.Error())
-		}
-	} else if p.changeNext > 0 {
-		if err := p.file.Issue(p.changeChain, p.changeNext); err != nil {
-			return rpc.CodeWallet.New(err.Error())
-		}
+	if key == "" {
+		key = plan.TxID // every payment is remembered until a block has it, and after
+	}
+	details, err := json.Marshal(plan)
+	if err != nil {
+		return err
+	}
+	s := vault.Send{Key: key, TxID: plan.TxID, Tx: hex.EncodeToString(consensus.EncodeTx(tx)), Details: string(details)}
+	if err := p.file.RecordSend(s, p.changeChain, p.changeNext); err != nil {
+		return rpc.CodeWallet.New(err.Error())
 	}
 	if p.changeNext == 0 {
 		return nil
