@@ -152,4 +152,20 @@ func FuzzDecode(f *testing.F) {
 }
 
 // work runs each role over a packet, which may be refused but must not panic.
-func work(p *Packet) {}
+func work(p *Packet) {
+	p.Analyze()
+	q, err := Combine(p, p.Clone())
+	if err != nil {
+		panic(err)
+	}
+	_, _ = Join(nil, p, q)
+	if q.Finalize() {
+		if _, err := q.Extract(); err != nil {
+			panic(err)
+		}
+	}
+	q.DropTransactions(0)
+	if _, err := Decode(q.Encode()); err != nil {
+		panic(err)
+	}
+}

@@ -112,6 +112,11 @@ func sortTap(list []TapDerivation) {
 
 // insert adds to a sorted list what it has none equal to (std::map::insert).
 func insert[T any](list []T, compare func(a, b T) int, add ...T) []T {
+	if len(add) > 8 { // not one move of the whole list for each
+		list = append(list[:len(list):len(list)], add...)
+		slices.SortStableFunc(list, compare) // the first of equal ones stays
+		return slices.CompactFunc(list, func(a, b T) bool { return compare(a, b) == 0 })
+	}
 	for _, item := range add {
 		if at, found := slices.BinarySearchFunc(list, item, compare); !found {
 			list = slices.Insert(list, at, item)
