@@ -163,29 +163,38 @@ type ImportedKey struct {
 // SendRequest asks for a payment: lode_preparesend only computes it, lode_send
 // makes it. The same Key twice is one payment.
 type SendRequest struct {
-	From       string  `json:"from"` // wallet: name, number or address
-	To         string  `json:"to"`   // address, or a wallet's name or number
-	Amount     Amount  `json:"amount"`
-	FeeRate    float64 `json:"fee_rate,omitempty"`   // sat/vB; 0 is the default
-	Key        string  `json:"key,omitempty"`        // idempotency key, chosen by the caller
-	Passphrase string  `json:"passphrase,omitempty"` // as in NewWallets; lode_send only
+	From       string      `json:"from"`         // wallet: name, number or address
+	To         string      `json:"to,omitempty"` // address, or a wallet's name or number
+	Amount     Amount      `json:"amount,omitempty"`
+	Max        bool        `json:"max,omitempty"`        // all that there is to To, instead of an amount
+	Subtract   bool        `json:"subtract,omitempty"`   // the fee comes off what To gets
+	Recipients []Recipient `json:"recipients,omitempty"` // beside To, or instead
+	FeeRate    float64     `json:"fee_rate,omitempty"`   // sat/vB; 0 is the default
+	SendOptions
+	Key        string `json:"key,omitempty"`        // idempotency key, chosen by the caller
+	Passphrase string `json:"passphrase,omitempty"` // as in NewWallets; lode_send only
 }
 
 // SendPlan is the reply of lode_preparesend and lode_send.
 type SendPlan struct {
-	From      string  `json:"from"` // as asked for
-	FromName  string  `json:"from_name"`
-	To        string  `json:"to"` // address
-	ToName    string  `json:"to_name,omitempty"`
-	Amount    Amount  `json:"amount"`
-	Fee       Amount  `json:"fee"`
-	FeeRate   float64 `json:"fee_rate"` // sat/vB
-	VSize     int64   `json:"vsize"`
-	Inputs    int     `json:"inputs"`
-	Change    Amount  `json:"change"`
-	Remaining Amount  `json:"remaining"`      // spendable afterwards, change included
-	TxID      string  `json:"txid,omitempty"` // only when sent
-	Repeated  bool    `json:"repeated"`       // Key was known: this is the payment made then
+	From          string     `json:"from"` // as asked for
+	FromName      string     `json:"from_name"`
+	To            string     `json:"to"` // address of the first payment
+	ToName        string     `json:"to_name,omitempty"`
+	Amount        Amount     `json:"amount"`   // of all payments
+	Payments      []Paid     `json:"payments"` // in the order in which they were asked for
+	Fee           Amount     `json:"fee"`
+	FeeRate       float64    `json:"fee_rate"` // sat/vB
+	FeeReason     string     `json:"fee_reason"`
+	VSize         int64      `json:"vsize"`
+	Inputs        int        `json:"inputs"`
+	Change        Amount     `json:"change"`
+	ChangeAddress string     `json:"change_address,omitempty"`
+	Remaining     Amount     `json:"remaining"` // spendable afterwards, change included
+	Replaceable   bool       `json:"replaceable"`
+	TxID          string     `json:"txid,omitempty"` // only when sent
+	Repeated      bool       `json:"repeated"`       // Key was known: this is the payment made then
+	Explain       *SendStory `json:"explain,omitempty"`
 }
 
 // Event is one row of lode_events.
