@@ -18,6 +18,8 @@ import (
 	"io"
 	"slices"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
+
 	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/network"
 )
@@ -141,8 +143,9 @@ func (d *Descriptor) Type() (keys.Type, bool) {
 }
 
 // ID returns what Core's wallet calls the descriptor's id: the SHA-256 of its
-// text without private keys, with ' for hardened steps.
-func (d *Descriptor) ID() [32]byte {
+// text without private keys, with ' for hardened steps. Its String is in the
+// order of bytes in which Core shows it.
+func (d *Descriptor) ID() chainhash.Hash {
 	text, _ := d.text(d.root, compatible)
 	return sha256.Sum256([]byte(WithChecksum(text)))
 }

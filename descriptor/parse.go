@@ -368,8 +368,11 @@ func (x *parser) miniscript(e string, c context) (*node, *Error) {
 	case err == nil && c != inWSH && c != inTR:
 		return nil, errorf(ErrSyntax, "Miniscript expressions can only be used in wsh or tr.")
 	case err == nil:
-		if err := m.Check(); err != nil {
-			return nil, errorf(ErrSyntax, "%s", err)
+		if why := (*miniscript.CheckError)(nil); errors.As(m.Check(), &why) {
+			return nil, errorf(ErrSyntax, "%s", why.Text(func(i int) string {
+				text, _ := x.keys[n.keys[i]].text(public, x.params)
+				return text
+			}))
 		}
 		n.mini = m
 		return n, nil
