@@ -76,12 +76,17 @@ func (w *Wallet) Backup(key *Key) (*Backup, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backup{Network: w.vault.network, Header: w.Header(), Secret: secret, Name: w.Name()}
+	b := w.Facts()
+	b.Secret = secret
+	return b, nil
+}
+
+// facts fills in what the journal tells.
+func (w *Wallet) facts(b *Backup) {
 	w.journal.ask(func(s *state) {
 		b.Archived, b.Issued, b.Labels, b.Notes = s.archived, maps.Clone(s.next), maps.Clone(s.labels), maps.Clone(s.notes)
 		b.Locked, b.Abandoned = slices.Sorted(maps.Keys(s.locked)), slices.Sorted(maps.Keys(s.abandoned))
 	})
-	return b, nil
 }
 
 // Wipe overwrites the secret as far as it can be.
@@ -106,13 +111,7 @@ func (b *Backup) Encode(passphrase []byte, work int) ([]byte, error) {
 	if err := checkPassphrase(passphrase); err != nil {
 		return nil, err
 	}
-	head := b.Header
-	head.KDF = nil // that of the folder it comes from means nothing here
-	plain, err := json.Marshal(backupFile{
-		Format: backupFormat, Network: b.Network, NetworkName: b.NetworkName, Made: b.Made, Height: b.Height, Block: b.Block,
-		Header: head, Secret: bodyOf(b.Secret), Name: b.Name, Archived: b.Archived, Issued: b.Issued, Labels: b.Labels,
-		Notes: b.Notes, Locked: b.Locked, Abandoned: b.Abandoned,
-	})
+	plain, err := json.Marshal(b.file())
 	if err != nil {
 		return nil, err
 	}
@@ -141,12 +140,40 @@ func (b *Backup) Encode(passphrase []byte, work int) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// IsBackup says whether data begins as a file of age does.
-func IsBackup(data []byte) bool {
-	return bytes.HasPrefix(data, []byte("age-encryption.org/")) || bytes.HasPrefix(data, []byte(armor.Header))
+// file is the backup's JSON.
+func (b *Backup) file() *backupFile {
+	head := b.Header
+	head.KDF = nil // that of the folder it comes from means nothing elsewhere
+	return &backupFile{
+		Format: backupFormat, Network: b.Network, NetworkName: b.NetworkName, Made: b.Made, Height: b.Height, Block: b.Block,
+		Header: head, Secret: bodyOf(b.Secret), Name: b.Name, Archived: b.Archived, Issued: b.Issued, Labels: b.Labels,
+		Notes: b.Notes, Locked: b.Locked, Abandoned: b.Abandoned,
+	}
 }
 
-// DecodeBackup opens a backup's file; the caller wipes what it returns.
+// backup undoes file; it takes the secret over.
+func (f *backupFile) backup(secret *Secret) (*Backup, error) {
+	if f.Format > backupFormat {
+		secret.Wipe()
+		return nil, fmt.Errorf("%w (format %d, this one reads up to %d)", ErrNewer, f.Format, backupFormat)
+	}
+	if err := checkSecret(&f.Header, secret); err != nil {
+		secret.Wipe()
+		return nil, damaged(err)
+	}
+	return &Backup{
+		Network: f.Network, NetworkName: f.NetworkName, Made: f.Made, Height: f.Height, Block: f.Block,
+		Header: f.Header, Secret: secret, Name: f.Name, Archived: f.Archived, Issued: f.Issued, Labels: f.Labels,
+		Notes: f.Notes, Locked: f.Locked, Abandoned: f.Abandoned,
+	}, nil
+}
+
+// IsBackup says whether data begins as a file of age does.
+func IsBackup(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("age-encryption.org/")) || bytes.HasPrefix(data, []byte(armor.Header)) || IsCopy(data)
+}
+
+// DecodeBackup opens a backup's file or a copy; the caller wipes what it returns.
 // Kinds: ErrNoBackup, ErrPassphrase, ErrDamaged, ErrNewer.
 func DecodeBackup(data, passphrase []byte) (*Backup, error) {
 	switch {
@@ -154,6 +181,13 @@ func DecodeBackup(data, passphrase []byte) (*Backup, error) {
 		return nil, ErrNoBackup
 	case len(data) > MaxBackup:
 		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrNoBackup, MaxBackup)
+	case IsCopy(data):
+		return decodeCopy(data, func(kdf KDF) (*Key, error) {
+			if checkPassphrase(passphrase) != nil {
+				return nil, ErrPassphrase
+			}
+			return derive(passphrase, kdf)
+		})
 	case checkPassphrase(passphrase) != nil:
 		return nil, ErrPassphrase
 	}
@@ -169,9 +203,6 @@ func DecodeBackup(data, passphrase []byte) (*Backup, error) {
 	}{&f.Format}) != nil || f.Format < 1 {
 		return nil, fmt.Errorf("%w: something else is encrypted in it", ErrNoBackup)
 	}
-	if f.Format > backupFormat {
-		return nil, fmt.Errorf("%w (format %d, this one reads up to %d)", ErrNewer, f.Format, backupFormat)
-	}
 	dec := json.NewDecoder(bytes.NewReader(plain))
 	dec.DisallowUnknownFields()
 	if dec.Decode(&f) != nil {
@@ -181,15 +212,7 @@ func DecodeBackup(data, passphrase []byte) (*Backup, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSecret(&f.Header, secret); err != nil {
-		secret.Wipe()
-		return nil, damaged(err)
-	}
-	return &Backup{
-		Network: f.Network, NetworkName: f.NetworkName, Made: f.Made, Height: f.Height, Block: f.Block,
-		Header: f.Header, Secret: secret, Name: f.Name, Archived: f.Archived, Issued: f.Issued, Labels: f.Labels,
-		Notes: f.Notes, Locked: f.Locked, Abandoned: f.Abandoned,
-	}, nil
+	return f.backup(secret)
 }
 
 func openAge(data, passphrase []byte) ([]byte, error) {
