@@ -312,12 +312,20 @@ func ParseExtended(s string, p *network.Params) (*ExtendedKey, error) {
 	if len(raw) != 78 {
 		return nil, fmt.Errorf("%w: it has %d bytes instead of 78", ErrExtendedKey, len(raw))
 	}
+	return parseExtended(raw, p)
+}
+
+// parseExtended reads the 78 bytes of an extended key.
+func parseExtended(raw []byte, p *network.Params) (*ExtendedKey, error) {
 	version := [4]byte(raw)
 	private := version == p.ExtPrv
 	if !private && version != p.ExtPub {
 		if name, _, ok := address.ExtVersion(version); ok {
 			why := &address.Error{Kind: address.ErrNetwork, Message: "Invalid extended key", Hint: fmt.Sprintf("it is of %s; this chain is %s", name, p.Name)}
 			return nil, fmt.Errorf("%w: %w", ErrExtendedKey, why)
+		}
+		if name := slip132Name(version); name != "" {
+			return nil, fmt.Errorf("%w: it is a %s key (SLIP-132), which has no place here: write it with the prefix of this chain's keys", ErrExtendedKey, name)
 		}
 		return nil, fmt.Errorf("%w: unknown version bytes %x; those of %s are %x and %x",
 			ErrExtendedKey, version, p.Name, p.ExtPub, p.ExtPrv)
@@ -332,9 +340,11 @@ func ParseExtended(s string, p *network.Params) (*ExtendedKey, error) {
 		return nil, fmt.Errorf("%w: a master key has no parent and no index", ErrExtendedKey)
 	}
 	if !private {
-		if k.pub, err = btcec.ParsePubKey(raw[45:]); err != nil {
+		pub, err := btcec.ParsePubKey(raw[45:])
+		if err != nil {
 			return nil, fmt.Errorf("%w: not a public key", ErrExtendedKey)
 		}
+		k.pub = pub
 		return k, nil
 	}
 	key, err := address.ParsePrivateKey(raw[46:])

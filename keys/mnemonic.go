@@ -2,7 +2,9 @@
 // keys (BIP32), and accounts by the four common schemes (BIP44, BIP49, BIP84,
 // BIP86).
 //
-// It stores, encrypts and signs nothing. Randomness is passed in. Types that
+// It also makes the entropy of words from rolls of dice, and the signatures of
+// hashes and messages that Core makes of a key; what is signed in a transaction
+// is the wallet's part. It stores and encrypts nothing. Randomness is passed in. Types that
 // hold secrets print as a placeholder; secrets leave them only through methods
 // whose names say so.
 package keys
@@ -45,6 +47,8 @@ const (
 	ErrExtendedKey  ErrorKind = "wrong extended key"
 	ErrInvalidChild ErrorKind = "no key at this index"
 	ErrPublicOnly   ErrorKind = "no private key here"
+	ErrNotP2PKH     ErrorKind = "messages are signed for addresses of a key's hash only (P2PKH)"
+	ErrEncoding     ErrorKind = "not base64"
 )
 
 func (k ErrorKind) Error() string { return string(k) }
