@@ -7,7 +7,9 @@ import (
 
 	"github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
+	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/mempool"
 )
 
@@ -555,4 +557,28 @@ func AntiSniping(tip int32, tipTime, now int64, rand func(n int) int) uint32 {
 		return uint32(max(0, int(tip)-rand(100)))
 	}
 	return uint32(tip)
+}
+
+// ChangeType returns the type of address that change goes to: that of the
+// payments, the newest type of theirs first, where the wallet has such change
+// addresses, else its own (Core's TransactionChangeType). A wallet of legacy
+// addresses stays with them.
+func ChangeType(scripts [][]byte, own keys.Type, has func(keys.Type) bool) keys.Type {
+	if own == keys.Legacy {
+		return own
+	}
+	paid := make(map[keys.Type]bool)
+	for _, script := range scripts {
+		if t, ok := TypeOf(script); ok {
+			paid[t] = true
+		} else if address.KindOf(script) == address.P2WSH {
+			paid[keys.Bech32] = true
+		}
+	}
+	for _, t := range [...]keys.Type{keys.Bech32m, keys.Bech32, keys.P2SHSegwit, keys.Legacy} {
+		if paid[t] && has(t) {
+			return t
+		}
+	}
+	return own
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/btcsuite/btcd/btcec/v2"
-	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
@@ -96,7 +95,7 @@ func (s *signer) all(brief bool) ([]Signature, error) {
 				return nil, err
 			}
 		}
-		sigs = append(sigs, Signature{PubKey: key.Public, Sig: append(signLowR(private, hash).Serialize(), byte(s.ecdsaKind())), Hash: hash})
+		sigs = append(sigs, Signature{PubKey: key.Public, Sig: append(keys.SignLowR(private, hash).Serialize(), byte(s.ecdsaKind())), Hash: hash})
 	}
 	return sigs, nil
 }
@@ -369,43 +368,6 @@ func signOne(tx *wire.MsgTx, i int, in *wire.TxIn, c *Coin, hashes *txscript.TxS
 		s.partly(in, all)
 	}
 	return sigs, err
-}
-
-// signLowR makes the ECDSA signature whose R needs no leading zero byte, with
-// the nonces that Core tries (CKey::Sign): RFC6979 with a counter. Only the
-// points are computed again, not whole signatures.
-func signLowR(key *btcec.PrivateKey, hash []byte) *ecdsa.Signature {
-	var secret [32]byte
-	key.Key.PutBytes(&secret)
-	defer clear(secret[:])
-	for counter := uint32(0); ; counter++ {
-		var extra []byte
-		if counter > 0 {
-			extra = make([]byte, 32)
-			extra[0], extra[1], extra[2], extra[3] = byte(counter), byte(counter>>8), byte(counter>>16), byte(counter>>24)
-		}
-		k := btcec.NonceRFC6979(secret[:], hash, extra, nil, 0)
-		var point btcec.JacobianPoint
-		btcec.ScalarBaseMultNonConst(k, &point)
-		point.ToAffine()
-		x := point.X.Bytes()
-		if x[0] >= 0x80 {
-			k.Zero()
-			continue
-		}
-		var r, e btcec.ModNScalar
-		r.SetBytes(x)
-		e.SetByteSlice(hash)
-		s := new(btcec.ModNScalar).Mul2(&key.Key, &r).Add(&e).Mul(new(btcec.ModNScalar).InverseValNonConst(k))
-		k.Zero()
-		if r.IsZero() || s.IsZero() {
-			continue // never seen
-		}
-		if s.IsOverHalfOrder() {
-			s.Negate()
-		}
-		return ecdsa.NewSignature(&r, s)
-	}
 }
 
 // TypeOf returns the type of address that a wallet's script is of. A script
