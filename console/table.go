@@ -124,6 +124,10 @@ func (s *Screen) Fold(text string, indent int) string {
 	return fold(text, s.Width()-indent, "\n"+strings.Repeat(" ", indent))
 }
 
+// Wrap breaks text between words so that no line is wider than width, if the
+// words let it.
+func Wrap(text string, width int) string { return fold(text, width, "\n") }
+
 // fold puts lineBreak in place of spaces so that no line is wider than width, if
 // the words let it.
 func fold(text string, width int, lineBreak string) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -193,11 +194,25 @@ func (w *wallets) newDeriver(r rpc.NewWallets, t keys.Type) (*deriver, error) {
 	}
 	for i := range d.mnemonics { // randomness is read by one goroutine
 		var err error
-		if d.mnemonics[i], err = keys.NewMnemonic(r.Words, w.host.rand); err != nil {
+		if d.mnemonics[i], err = newWords(r.Words, r.Language, w.host.rand); err != nil {
 			return nil, rpc.CodeInvalidParameter.New(err.Error())
 		}
 	}
 	return d, nil
+}
+
+// newWords makes words of fresh entropy; no language is English.
+func newWords(words int, language string, random io.Reader) (string, error) {
+	mnemonic, err := keys.NewMnemonic(words, random)
+	if err != nil || language == "" {
+		return mnemonic, err
+	}
+	entropy, err := keys.Entropy(mnemonic)
+	if err != nil {
+		return "", err
+	}
+	defer clear(entropy)
+	return keys.MnemonicOf(entropy, language)
 }
 
 // make derives one wallet.

@@ -85,10 +85,11 @@ type Wallet struct {
 	Default   bool   `json:"default"`
 	Encrypted bool   `json:"encrypted"`
 	Spendable Amount `json:"spendable"`
-	Pending   Amount `json:"pending"`  // unconfirmed and paid by others
-	Immature  Amount `json:"immature"` // mined, not yet spendable
-	Coins     int    `json:"coins"`    // unspent outputs, immature ones included
-	Birth     int32  `json:"birth"`    // height at which it was made
+	Pending   Amount `json:"pending"`            // unconfirmed and paid by others
+	Immature  Amount `json:"immature"`           // mined, not yet spendable
+	Coins     int    `json:"coins"`              // unspent outputs, immature ones included
+	Birth     int32  `json:"birth"`              // height at which it was made
+	Scanning  bool   `json:"scanning,omitempty"` // its coins are still being looked for: the sums may lack some
 }
 
 // MaxNewWallets is how many wallets one call makes. Policy.
@@ -98,7 +99,8 @@ const MaxNewWallets = 20_000
 type NewWallets struct {
 	Count       int    `json:"count"`
 	Name        string `json:"name,omitempty"`       // of one wallet, or the stem of many
-	Words       int    `json:"words,omitempty"`      // 12 or 24
+	Words       int    `json:"words,omitempty"`      // 12, 15, 18, 21 or 24
+	Language    string `json:"language,omitempty"`   // of the words; empty is English
 	Type        string `json:"type,omitempty"`       //
 	Mnemonic    string `json:"mnemonic,omitempty"`   // shared by all; accounts 0, 1, 2…; else each has its own
 	Passphrase  string `json:"passphrase,omitempty"` // of the wallets, when they are locked; for this call only
@@ -137,6 +139,7 @@ type RestoreWords struct {
 	Path            string `json:"path,omitempty"`       // one key at this path instead of a search, e.g. "m"
 	Type            string `json:"type,omitempty"`       // goes with Path; or restricts the search
 	Passphrase      string `json:"passphrase,omitempty"` // as in NewWallets
+	Gap             int    `json:"gap,omitempty"`        // unused addresses in a row that end the search; 0 is 20
 }
 
 // Restored is the reply of lode_restorewords.

@@ -20,11 +20,14 @@ const mineStep = 10_000
 
 func (p *program) mineCommand() *cobra.Command {
 	var to string
+	var explain bool
 	c := &cobra.Command{
 		Use: "mine [N]", Short: "Mine N blocks now (default 1)",
 		Long: `Mines blocks now, one after the other, paid to the default wallet or to --to.
-What a block pays can be spent after the network's maturity.`,
-		Example: "  lode mine\n  lode mine 5 --to Wallet2",
+What a block pays can be spent after the network's maturity. --explain tells of
+the last one how its header, its hash and the target go together, with the real
+values.`,
+		Example: "  lode mine\n  lode mine 5 --to Wallet2\n  lode mine --explain",
 		Args:    atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			blocks := 1
@@ -35,15 +38,22 @@ What a block pays can be spent after the network's maturity.`,
 				}
 				blocks = n
 			}
-			return p.runMine(c.Context(), blocks, to)
+			return p.runMine(c.Context(), blocks, to, explain)
 		},
 	}
 	c.Flags().StringVar(&to, "to", "", "wallet or address that is paid (default: the default wallet)")
 	_ = c.RegisterFlagCompletionFunc("to", p.completeWallets)
+	c.Flags().BoolVar(&explain, "explain", false, "tell how header, hash and target of the last one go together")
 	return c
 }
 
-func (p *program) runMine(ctx context.Context, blocks int, to string) error {
+// minedNowJSON is what mine --json prints.
+type minedNowJSON struct {
+	rpc.Mined
+	Explain explanation `json:"explain,omitempty"`
+}
+
+func (p *program) runMine(ctx context.Context, blocks int, to string, explain bool) error {
 	return p.with(ctx, "mine", func(c *openChain) error {
 		if to == "" {
 			wallets, err := c.ListWallets(ctx)
@@ -74,9 +84,17 @@ func (p *program) runMine(ctx context.Context, blocks int, to string) error {
 			all = mined
 		}
 		progress.Clear()
-		if p.json {
-			return p.printJSON(all)
+		var told explanation
+		if explain {
+			var err error
+			if told, err = explainBlock(ctx, c, all.Hashes[len(all.Hashes)-1]); err != nil {
+				return fmt.Errorf("mined, but explaining it failed: %w", err)
+			}
 		}
+		if p.json {
+			return p.printJSON(minedNowJSON{all, told})
+		}
+		p.showExplanation("How block "+console.Thousands(int64(all.Height))+" was mined.", told)
 		return p.showMined(ctx, c, all)
 	})
 }

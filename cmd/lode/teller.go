@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/rpc"
+)
+
+// teller is what stands behind the wallets' screens: their texts become calls,
+// and replies become texts.
+type teller struct {
+	p *program
+	c *openChain
+}
+
+// newKey returns a key under which a payment is made once.
+func newKey() string {
+	var key [16]byte
+	_, _ = rand.Read(key[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(key[:])
+}
+
+// NewKey implements console.Teller.
+func (t *teller) NewKey() string { return newKey() }
+
+// told turns an error into what a screen knows, or into the sentence that the
+// command line would print.
+func (t *teller) told(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, rpc.CodeUnlockNeeded.New("")):
+		return console.ErrLocked
+	case errors.Is(err, rpc.CodePassphrase.New("")):
+		return console.ErrPassphrase
+	}
+	return errors.New(capital(t.p.explain(ctx, err)))
+}
+
+func walletRow(w rpc.Wallet) console.WalletRow {
+	return console.WalletRow{
+		Number: w.Number, Name: w.Name, Kind: w.Type, Address: w.Address,
+		Spendable: w.Spendable.String(), Immature: w.Immature.String(), Pending: w.Pending.String(),
+	}
+}
+
+// Wallets implements console.Teller.
+func (t *teller) Wallets(ctx context.Context) ([]console.WalletRow, error) {
+	wallets, err := t.c.ListWallets(ctx)
+	if err != nil {
+		return nil, t.told(ctx, err)
+	}
+	rows := make([]console.WalletRow, len(wallets))
+	for i, w := range wallets {
+		rows[i] = walletRow(w)
+	}
+	return rows, nil
+}
+
+// Details implements console.Teller.
+func (t *teller) Details(ctx context.Context, number int) ([][2]string, error) {
+	w, err := t.c.FindWallet(ctx, strconv.Itoa(number))
+	if err != nil {
+		return nil, t.told(ctx, err)
+	}
+	secured := "no passphrase: whoever reads this folder has its keys"
+	if w.Encrypted {
+		secured = "under the passphrase"
+	}
+	return [][2]string{
+		{"Number", strconv.Itoa(w.Number)},
+		{"Type", w.Type},
+		{"From", sourceText(w)},
+		{"Secrets", secured},
+		{"Account", w.Path},
+		{"Public key", w.PublicKey},
+		{"Address", w.Address},
+		{"Coins", console.Thousands(int64(w.Coins))},
+		{"Since height", console.Thousands(int64(w.Birth))},
+	}, nil
+}
+
+func sourceText(w rpc.Wallet) string {
+	switch w.Source {
+	case "key":
+		return "an imported key: no words bring it back"
+	case "words":
+		return "words"
+	}
+	return w.Source
+}
+
+// Receive implements console.Teller.
+func (t *teller) Receive(ctx context.Context, number int, fresh bool) (console.Place, error) {
+	r, err := t.c.Receive(ctx, rpc.ReceiveRequest{Wallet: strconv.Itoa(number), New: fresh})
+	return console.Place{Address: r.Address, Label: r.Label}, t.told(ctx, err)
+}
+
+// URI implements console.Teller.
+func (t *teller) URI(address, amount, label string) (string, error) {
+	u := paymentURI{Address: address, Label: label}
+	var err error
+	if amount != "" {
+		if u.Amount, err = parsePayment(amount); err != nil {
+			return "", err
+		}
+	}
+	return u.String(), nil
+}
+
+// Label implements console.Teller.
+func (t *teller) Label(ctx context.Context, number int, address, text string) error {
+	return t.told(ctx, t.c.Label(ctx, rpc.LabelRequest{Wallet: strconv.Itoa(number), Address: address, Label: text}))
+}
+
+// Rename implements console.Teller.
+func (t *teller) Rename(ctx context.Context, number int, name string) error {
+	_, err := t.c.RenameWallet(ctx, strconv.Itoa(number), name)
+	return t.told(ctx, err)
+}
+
+// Words implements console.Teller.
+func (t *teller) Words(ctx context.Context, number int, passphrase string) (console.Recovery, error) {
+	w, err := t.c.WalletKeys(ctx, rpc.WalletRequest{Wallet: strconv.Itoa(number), Passphrase: passphrase})
+	if err != nil {
+		return console.Recovery{}, t.told(ctx, err)
+	}
+	r := console.Recovery{Words: strings.Fields(w.Mnemonic), Path: w.Path}
+	if len(r.Words) == 0 {
+		r.Note = "This wallet has no words. lode wallet show --show-private shows its key, lode wallet backup keeps all of it."
+	}
+	return r, nil
+}
+
+// History implements console.Teller.
+func (t *teller) History(ctx context.Context, number, skip, limit int) (console.Past, error) {
+	h, err := t.c.History(ctx, rpc.HistoryRequest{Wallet: strconv.Itoa(number), Skip: skip, Limit: limit})
+	if err != nil {
+		return console.Past{}, t.told(ctx, err)
+	}
+	past := console.Past{Total: h.Total, Balance: h.Balance.String()}
+	for _, e := range h.Entries {
+		past.Rows = append(past.Rows, historyRow(e))
+	}
+	return past, nil
+}
+
+// historyRow is an entry as tables and screens show it.
+func historyRow(e rpc.HistoryEntry) console.PastRow {
+	row := console.PastRow{
+		Direction: e.Direction, With: e.With, Amount: signed(e.Amount), Balance: e.Balance.String(),
+		Confirmations: console.Thousands(int64(e.Confirmations)), TxID: e.TxID, Address: e.Address, Label: e.Label,
+	}
+	if e.Time != 0 {
+		row.When = time.Unix(e.Time, 0).Format("2006-01-02 15:04")
+	}
+	if e.Fee != nil {
+		row.Fee = e.Fee.String()
+	}
+	if e.Direction == rpc.DirectionMined {
+		row.With = "block " + console.Thousands(int64(e.Height))
+	}
+	if e.Others > 0 {
+		row.With += fmt.Sprintf(" and %d more", e.Others)
+	}
+	switch {
+	case e.Immature > 0:
+		row.Note = console.Count(e.Immature, "block") + " until it can be spent"
+	case e.Confirmations == 0:
+		row.Note = "waits for a block"
+	}
+	return row
+}
+
+// signed is an amount with its sign.
+func signed(a rpc.Amount) string {
+	if a < 0 {
+		return "-" + (-a).String()
+	}
+	return "+" + a.String()
+}

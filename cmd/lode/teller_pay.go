@@ -1,0 +1,144 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/rpc"
+)
+
+// request reads an order as it was typed. What is wrong is an
+// *console.InputError.
+func (t *teller) request(o console.Order) (r rpc.SendRequest, link paymentURI, err error) {
+	wrong := func(field string, err error) (rpc.SendRequest, paymentURI, error) {
+		return r, link, &console.InputError{Field: field, Text: capital(oneLine(err))}
+	}
+	r = rpc.SendRequest{From: strconv.Itoa(o.From), To: o.To, Key: o.Key}
+	if isURI(o.To) {
+		if link, err = parseURI(o.To); err != nil {
+			return wrong(console.FieldTo, err)
+		}
+		r.To = link.Address
+	}
+	switch amount := strings.TrimSpace(o.Amount); {
+	case r.To == "":
+		return wrong(console.FieldTo, errors.New("whom to pay?"))
+	case link.Amount != 0 && amount == "":
+		r.Amount = link.Amount
+	case amount == "":
+		return wrong(console.FieldAmount, errors.New("how much?"))
+	case strings.EqualFold(amount, "max"):
+		r.Max = true
+	default:
+		if r.Amount, err = parsePayment(amount); err != nil {
+			return wrong(console.FieldAmount, err)
+		}
+	}
+	if err := readRate(o.Rate, &r); err != nil {
+		return wrong(console.FieldRate, err)
+	}
+	return r, link, nil
+}
+
+// readRate reads a fee rate in sat/vB, or a target in blocks.
+func readRate(text string, r *rpc.SendRequest) error {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if text == "" {
+		return nil
+	}
+	for _, unit := range []string{"blocks", "block"} {
+		if number, ok := strings.CutSuffix(text, unit); ok {
+			n, err := strconv.Atoi(strings.TrimSpace(number))
+			if err != nil || n < 1 || n > 1008 {
+				return errors.New("a target is 1 to 1008 blocks")
+			}
+			r.Target = n
+			return nil
+		}
+	}
+	rate, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "sat/vb")), 64)
+	if err != nil || math.IsNaN(rate) || rate <= 0 {
+		return errors.New("a rate is a number such as 2.5, a target is 6 blocks")
+	}
+	r.FeeRate = rate
+	return nil
+}
+
+// Quote implements console.Teller.
+func (t *teller) Quote(ctx context.Context, o console.Order) (console.Quote, error) {
+	r, link, err := t.request(o)
+	if err != nil {
+		return console.Quote{}, err
+	}
+	plan, err := t.c.PrepareSend(ctx, r)
+	if err != nil {
+		return console.Quote{}, t.blamed(ctx, err)
+	}
+	q := console.Quote{
+		To: plan.To, Amount: plan.Amount.String(), Change: plan.Change.String(), Remains: plan.Remaining.String() + " spendable",
+		Fee: fmt.Sprintf("%s  (%s sat/vB, %s vB, %s)", plan.Fee,
+			strconv.FormatFloat(plan.FeeRate, 'f', -1, 64), console.Thousands(plan.VSize), console.Count(plan.Inputs, "input")),
+		Note: cmp.Or(console.Clean(link.Message), plan.FeeReason),
+	}
+	if plan.ToName != "" {
+		q.To = console.Clean(plan.ToName) + "  " + plan.To
+	}
+	if plan.Change == 0 {
+		q.Change = "none"
+	}
+	if plan.ToName != "" && plan.ToName == plan.FromName {
+		q.Note = "the wallet pays itself: only the fee leaves it"
+	}
+	if link.Address != "" {
+		q.TypedTo = link.Address
+		if link.Amount != 0 && o.Amount == "" {
+			q.TypedAmount = link.Amount.String()
+		}
+	}
+	return q, nil
+}
+
+// blamed puts a refusal to the field that it is about.
+func (t *teller) blamed(ctx context.Context, err error) error {
+	text := t.told(ctx, err).Error()
+	var refusal *rpc.Error
+	if !errors.As(err, &refusal) {
+		return errors.New(text)
+	}
+	switch {
+	case refusal.Code == rpc.CodeWalletNotFound, refusal.Code == rpc.CodeInvalidAddress, strings.Contains(text, "ambiguous"):
+		return &console.InputError{Field: console.FieldTo, Text: text}
+	case refusal.Code == rpc.CodeInsufficientFunds, strings.Contains(text, "dust"), strings.Contains(text, "mount"):
+		return &console.InputError{Field: console.FieldAmount, Text: text}
+	case strings.Contains(text, "fee rate"), strings.Contains(text, "Fee rate"):
+		return &console.InputError{Field: console.FieldRate, Text: text}
+	}
+	return errors.New(text)
+}
+
+// Pay implements console.Teller.
+func (t *teller) Pay(ctx context.Context, o console.Order, passphrase string) (console.Paid, error) {
+	r, _, err := t.request(o)
+	if err != nil {
+		return console.Paid{}, err
+	}
+	r.Passphrase = passphrase
+	sent, err := t.c.Send(ctx, r)
+	if err != nil {
+		if told := t.told(ctx, err); errors.Is(told, console.ErrLocked) || errors.Is(told, console.ErrPassphrase) {
+			return console.Paid{}, told
+		}
+		return console.Paid{}, t.blamed(ctx, err)
+	}
+	paid := console.Paid{TxID: sent.TxID}
+	if status, err := t.c.Status(ctx); err == nil {
+		paid.Next = t.p.nextBlock(status)
+	}
+	return paid, nil
+}
