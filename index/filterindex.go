@@ -21,8 +21,9 @@ var (
 	filterPrefix      = []byte{kv.SpaceFilters, 'f'}
 )
 
-// errFilterRow says that a row of the filter index is not what it wrote.
-var errFilterRow = errors.New("filter index: damaged")
+// ErrDamaged says that a row of the filter index is not what it wrote. It is built
+// anew when it next follows the chain from there.
+var ErrDamaged = errors.New("filter index: damaged")
 
 // Filter is the basic filter of a block (BIP158) and its header (BIP157).
 type Filter struct {
@@ -55,7 +56,7 @@ func OpenFilters(store kv.Store, m *chain.Manager, exec chain.Executor) *Filters
 // another chain, is built anew.
 func (f *Filters) CatchUp(ctx context.Context) error {
 	err := f.tail.CatchUp(ctx)
-	if !errors.Is(err, errFilterRow) && !errors.Is(err, chain.ErrUnknownPosition) {
+	if !errors.Is(err, ErrDamaged) && !errors.Is(err, chain.ErrUnknownPosition) {
 		return err
 	}
 	var b kv.Batch
@@ -166,7 +167,7 @@ func (f *Filters) Find(ctx context.Context, e *chain.Entry) (Filter, error) {
 func (f *Filters) headerOf(e *chain.Entry) (chainhash.Hash, error) {
 	filter, ok, err := f.At(e.Height)
 	if err == nil && (!ok || filter.Block != e.Hash) {
-		err = fmt.Errorf("%w: no filter of block %s", errFilterRow, e.Hash)
+		err = fmt.Errorf("%w: no filter of block %s", ErrDamaged, e.Hash)
 	}
 	return filter.Header, err
 }
@@ -193,7 +194,7 @@ func (f *Filters) position() (chainhash.Hash, int32, error) {
 	case err != nil:
 		return chainhash.Hash{}, 0, fmt.Errorf("filter index: %w", err)
 	case len(value) != chainhash.HashSize+4:
-		return chainhash.Hash{}, 0, fmt.Errorf("%w: position of %d bytes", errFilterRow, len(value))
+		return chainhash.Hash{}, 0, fmt.Errorf("%w: position of %d bytes", ErrDamaged, len(value))
 	}
 	return chainhash.Hash(value[4:]), int32(binary.BigEndian.Uint32(value)), nil
 }
@@ -204,7 +205,7 @@ func filterKeyAt(height int32) []byte {
 
 func decodeFilter(k, value []byte) (Filter, error) {
 	if len(k) != 6 || len(value) <= 2*chainhash.HashSize {
-		return Filter{}, fmt.Errorf("%w: row %x of %d bytes", errFilterRow, k, len(value))
+		return Filter{}, fmt.Errorf("%w: row %x of %d bytes", ErrDamaged, k, len(value))
 	}
 	return Filter{
 		Height: int32(binary.BigEndian.Uint32(k[2:])),

@@ -35,7 +35,7 @@ const checkedTxs = 100_000
 // Opened in this order, closed in the reverse one:
 //
 //	log, settings → RPC server (every call answers -28) → socket, host.json, port
-//	→ store → chain → mempool → transaction index → wallets → backups → jobs →
+//	→ store → chain → mempool → indexes → wallets → backups → jobs →
 //	mining → calls are answered → the parts' Run loops
 //
 // so that other processes can tell at any time why they wait, and no call is
@@ -61,6 +61,7 @@ type Host struct {
 	chain    *chain.Manager
 	pool     *mempool.Pool
 	txindex  *index.Transactions
+	filters  *index.Filters
 	wallets  *wallets // node/wallets.go
 	backups  *backups // node/backups.go
 	jobs     *jobs    // node/jobs.go
@@ -251,6 +252,7 @@ func (h *Host) openPool() (err error) {
 		return fmt.Errorf("open the mempool: %w", err)
 	}
 	h.txindex = index.Open(h.store, h.chain)
+	h.filters = index.OpenFilters(h.store, h.chain, h.exec)
 	return nil
 }
 
@@ -282,12 +284,13 @@ func (h *Host) run() {
 	h.group, broken = errgroup.WithContext(ctx)
 	h.broken = broken.Done()
 	for _, part := range []func(context.Context) error{
-		h.pool.Run, h.txindex.Run, h.wallets.Run, h.backups.Run, h.jobs.Run, h.mining.Run, h.announceFromNow(),
+		h.pool.Run, h.txindex.Run, h.filters.Run, h.wallets.Run, h.backups.Run, h.jobs.Run, h.mining.Run, h.announceFromNow(),
 	} {
 		h.group.Go(func() error { return part(broken) })
 	}
 	h.log.Info("host", "command", h.config.Command, "version", h.config.Version, "network", h.params.Name,
 		"height", h.chain.Tip().Height)
+	h.wallets.resumeScans()
 	h.server.Ready()
 	go h.supervise()
 }

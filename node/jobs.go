@@ -47,6 +47,7 @@ type job struct {
 	id, kind, unit string
 	cancel         context.CancelFunc
 	done, total    atomic.Int64
+	cancelled      atomic.Bool // somebody asked for its end
 	ended          chan struct{}
 	result         json.RawMessage
 	err            error
@@ -222,6 +223,7 @@ func (j *jobs) cancelJob(ctx context.Context, id string) (rpc.Job, error) {
 	if err != nil {
 		return rpc.Job{}, err
 	}
+	found.cancelled.Store(true)
 	found.cancel()
 	if err := rpc.Park(ctx); err != nil {
 		return rpc.Job{}, err

@@ -43,6 +43,8 @@ type wallets struct {
 
 	parsed sync.Map // *vault.Wallet → *parsedWallet
 
+	scans scans // node/wallets_rescan.go
+
 	// making is held from asking whether keys are here until their files are, so
 	// that nobody adds the same twice. It is taken before all other locks.
 	making sync.Mutex
@@ -111,10 +113,7 @@ func (w *wallets) reconcile() error {
 	for _, number := range incomplete {
 		w.behind[number] = true
 	}
-	if at == (wallet.Position{}) {
-		return w.add(missing)
-	}
-	return w.rescan(context.Background(), missing)
+	return w.reconcileScans(at, missing)
 }
 
 // strangers says whether rows belong to other wallets than the files of the same

@@ -141,7 +141,7 @@ func (c *coreWallet) info(ctx context.Context, _ *rpc.Request) (any, error) {
 		PayTxFee    rpc.Amount `json:"paytxfee"`
 		PrivateKeys bool       `json:"private_keys_enabled"`
 		AvoidReuse  bool       `json:"avoid_reuse"`
-		Scanning    bool       `json:"scanning"`
+		Scanning    any        `json:"scanning"` // false, or an object
 		Descriptors bool       `json:"descriptors"`
 		External    bool       `json:"external_signer"`
 		Blank       bool       `json:"blank"`
@@ -149,7 +149,7 @@ func (c *coreWallet) info(ctx context.Context, _ *rpc.Request) (any, error) {
 		LastBlock   blockRef   `json:"lastprocessedblock"`
 	}{
 		Name: c.file.Name(), Version: 169900, Format: "lode", Balance: b.Spendable, Unconfirmed: b.Pending, Immature: b.Immature,
-		TxCount: txs, PrivateKeys: true, Descriptors: true, BirthTime: head.Created,
+		TxCount: txs, PrivateKeys: true, Descriptors: true, BirthTime: head.Created, Scanning: c.scanInfo(c.file.Number()),
 		LastBlock: blockRef{v.At.Hash.String(), v.At.Height},
 	}
 	if head.Account != "" {

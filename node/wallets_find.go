@@ -203,6 +203,7 @@ func (w *wallets) row(file *vault.Wallet, b wallet.Balance, first *vault.Wallet)
 		r.Address, _ = address.Encode(script, w.host.params)
 	}
 	r.Default = first == file
+	_, _, r.Scanning = w.scanning(head.Number)
 	return r
 }
 

@@ -368,13 +368,18 @@ func (w *wallets) made(ctx context.Context, files []*vault.Wallet, old bool) (er
 	if err != nil {
 		return err
 	}
+	w.tellMade(files)
+	return nil
+}
+
+// tellMade tells others of new wallets.
+func (w *wallets) tellMade(files []*vault.Wallet) {
 	text := fmt.Sprintf("wallet %s made", files[0].Name())
 	if len(files) > 1 {
 		text = fmt.Sprintf("%d wallets made, %s to %s", len(files), files[0].Name(), files[len(files)-1].Name())
 	}
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: text})
 	w.host.mining.settingsChanged() // it may have waited for somebody to pay
-	return nil
 }
 
 // shown are new wallets as their maker sees them.
