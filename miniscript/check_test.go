@@ -30,8 +30,8 @@ func TestCheckMessages(t *testing.T) {
 		{expr: "and_v(v:pk(A),pk(A))", want: "and_v(v:pk(A),pk(A)) is not sane: contains duplicate public keys"},
 		{expr: "or_b(c:pk_k(A),ac:pk_h(A))", want: "or_b(pk(A),a:pkh(A)) is not sane: contains duplicate public keys"},
 		{
-			expr: "thresh(2,pkh(A),s:pk(B),a:and_b(dv:older(1),s:pk(A)))",
-			want: "thresh(2,pkh(A),s:pk(B),a:and_b(dv:older(1),s:pk(A))) is not sane: contains duplicate public keys",
+			expr: "or_i(and_b(pk(A),s:pk(B)),and_b(older(1),s:pk(A)))",
+			want: "or_i(and_b(pk(A),s:pk(B)),and_b(older(1),s:pk(A))) is not sane: contains duplicate public keys",
 		},
 		{expr: "or_i(multi(1,A,A),pk(B))", want: "multi(1,A,A) is not sane: contains duplicate public keys"},
 		{expr: "and_v(v:pk(A),0)", want: "and_v(v:pk(A),0) is not satisfiable"},
@@ -146,7 +146,7 @@ func TestHostileInput(t *testing.T) {
 	const deep = 100_000
 	wide := "thresh(10000,l:1" + strings.Repeat(",al:1", 36_000) + ")"
 	square := "thresh(500,l:1" + strings.Repeat(",al:1", 999) + strings.Repeat(",a:0", 40_000) + ")"
-	squares := chain(30, "or_i(thresh(500,l:1"+strings.Repeat(",al:1", 999)+"),", "pk(A)", ")")
+	squares := chain(3, "or_i(thresh(500,l:1"+strings.Repeat(",al:1", 999)+"),", "pk(A)", ")")
 	for _, expr := range []string{
 		chain(deep, "n", ":pk(A)", ""), chain(deep, "l", ":pk(A)", ""), chain(deep, "v", ":pk(A)", ""),
 		chain(deep, "vn", ":pk(A)", ""), chain(deep, "tv", ":pk(A)", ""),
