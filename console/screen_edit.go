@@ -151,17 +151,24 @@ func (p *wordsPage) body(width, _ int) (string, *tea.Cursor) {
 	return text + field, cursor
 }
 
-// lines draws the words with their numbers, four a line.
-func (r *Recovery) lines(width int) string {
+// NumberedWords draws words with their numbers, four a line.
+func NumberedWords(words []string) string {
 	var b strings.Builder
-	for i, word := range r.Words {
-		fmt.Fprintf(&b, "  %2d %s", i+1, pad(word, 12))
-		if i%4 == 3 || i == len(r.Words)-1 {
-			b.WriteString("\n")
+	for i, word := range words {
+		fmt.Fprintf(&b, "  %2d ", i+1)
+		if i%4 == 3 || i == len(words)-1 {
+			b.WriteString(word + "\n")
+		} else {
+			b.WriteString(pad(word, 13))
 		}
 	}
-	if len(r.Words) > 0 {
-		b.WriteString("\n")
+	return b.String()
+}
+
+func (r *Recovery) lines(width int) string {
+	text := NumberedWords(r.Words)
+	if text != "" {
+		text += "\n"
 	}
-	return b.String() + pairLines([][2]string{{"Path", r.Path}, {"Note", r.Note}}, width)
+	return text + pairLines([][2]string{{"Path", r.Path}, {"Note", r.Note}}, width)
 }

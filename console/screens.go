@@ -159,6 +159,9 @@ func (s *screens) View() tea.View {
 		b.WriteString(lipgloss.NewStyle().MaxWidth(s.width).Render(line) + "\n")
 	}
 	b.WriteString(clip(s.flash, s.width) + "\n")
+	for i := range help {
+		help[i] = clip(help[i], s.width)
+	}
 	b.WriteString(faintStyle.Render(strings.Join(help, "\n")))
 	v.Content = b.String()
 	if cursor != nil && cursor.Y < room {

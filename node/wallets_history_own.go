@@ -166,7 +166,7 @@ func (w *wallets) history(ctx context.Context, r rpc.HistoryRequest) (rpc.Histor
 // historyEntry fills in what a wallet's own rows do not say: the other side and
 // the fee.
 func (w *wallets) historyEntry(ctx context.Context, file *vault.Wallet, tip int32, e wallet.Entry) (rpc.HistoryEntry, error) {
-	entry := rpc.HistoryEntry{TxID: e.TxID.String(), Amount: e.Received - e.Sent}
+	entry := rpc.HistoryEntry{TxID: e.TxID.String(), Amount: rpc.SignedAmount(e.Received - e.Sent)}
 	tx, coins, err := w.spending(ctx, e, &entry)
 	if err != nil || tx == nil {
 		return entry, err
@@ -242,12 +242,16 @@ func (w *wallets) paysOnly(file *vault.Wallet, tx *wire.MsgTx) bool {
 // label of the address that was paid.
 func (w *wallets) otherSide(file *vault.Wallet, tx *wire.MsgTx, coins []consensus.Coin, entry *rpc.HistoryEntry) {
 	in := entry.Direction == rpc.DirectionIn || entry.Direction == rpc.DirectionMined
+	paid := make(map[string]bool)
 	for _, out := range tx.TxOut {
 		_, mine := w.owns(file, out.PkScript)
 		if mine != in && entry.Direction != rpc.DirectionSelf || consensus.Unspendable(out.PkScript) {
 			continue
 		}
-		if entry.Address != "" {
+		if paid[string(out.PkScript)] {
+			continue
+		}
+		if paid[string(out.PkScript)] = true; len(paid) > 1 {
 			entry.Others++
 			continue
 		}

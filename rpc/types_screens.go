@@ -1,6 +1,42 @@
 package rpc
 
-import "context"
+import (
+	"bytes"
+	"context"
+)
+
+// SignedAmount is an Amount that may be below zero, as a change of a balance is.
+type SignedAmount Amount
+
+// String returns the amount with its sign.
+func (a SignedAmount) String() string {
+	if a < 0 {
+		return "-" + Amount(-a).String()
+	}
+	return "+" + Amount(a).String()
+}
+
+// MarshalJSON implements json.Marshaler: as an Amount, with a minus before it.
+func (a SignedAmount) MarshalJSON() ([]byte, error) {
+	if a >= 0 {
+		return Amount(a).MarshalJSON()
+	}
+	text, err := Amount(-a).MarshalJSON()
+	return append([]byte("-"), text...), err
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *SignedAmount) UnmarshalJSON(text []byte) error {
+	digits, negative := bytes.CutPrefix(text, []byte("-"))
+	var v Amount
+	if err := v.UnmarshalJSON(digits); err != nil {
+		return err
+	}
+	if *a = SignedAmount(v); negative {
+		*a = -*a
+	}
+	return nil
+}
 
 // MaxHistory is how many payments one call of lode_history returns. Policy.
 const MaxHistory = 10_000
@@ -33,19 +69,19 @@ const (
 
 // HistoryEntry is one payment as one wallet sees it.
 type HistoryEntry struct {
-	TxID          string  `json:"txid"`
-	Direction     string  `json:"direction"`
-	Amount        Amount  `json:"amount"`         // by which the wallet's balance changed, the fee included
-	Fee           *Amount `json:"fee,omitempty"`  // where the wallet paid it
-	Balance       Amount  `json:"balance"`        // after this entry
-	With          string  `json:"with,omitempty"` // the other side: a wallet's name, else an address
-	Label         string  `json:"label,omitempty"`
-	Address       string  `json:"address,omitempty"`  // that was paid
-	Others        int     `json:"others,omitempty"`   // more addresses that were paid
-	Confirmations int32   `json:"confirmations"`      // 0 while it waits for a block
-	Immature      int32   `json:"immature,omitempty"` // blocks until a reward can be spent
-	Height        int32   `json:"height,omitempty"`
-	Time          int64   `json:"time"` // Unix seconds: of the block, else when it came in
+	TxID          string       `json:"txid"`
+	Direction     string       `json:"direction"`
+	Amount        SignedAmount `json:"amount"`         // by which the wallet's balance changed, the fee included
+	Fee           *Amount      `json:"fee,omitempty"`  // where the wallet paid it
+	Balance       Amount       `json:"balance"`        // after this entry
+	With          string       `json:"with,omitempty"` // the other side: a wallet's name, else an address
+	Label         string       `json:"label,omitempty"`
+	Address       string       `json:"address,omitempty"`  // that was paid
+	Others        int          `json:"others,omitempty"`   // more addresses that were paid
+	Confirmations int32        `json:"confirmations"`      // 0 while it waits for a block
+	Immature      int32        `json:"immature,omitempty"` // blocks until a reward can be spent
+	Height        int32        `json:"height,omitempty"`
+	Time          int64        `json:"time"` // Unix seconds: of the block, else when it came in
 }
 
 // ReceiveRequest is the request of lode_receive: an address of a wallet to be

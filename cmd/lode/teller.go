@@ -156,7 +156,7 @@ func (t *teller) History(ctx context.Context, number, skip, limit int) (console.
 // historyRow is an entry as tables and screens show it.
 func historyRow(e rpc.HistoryEntry) console.PastRow {
 	row := console.PastRow{
-		Direction: e.Direction, With: e.With, Amount: signed(e.Amount), Balance: e.Balance.String(),
+		Direction: e.Direction, With: e.With, Amount: e.Amount.String(), Balance: e.Balance.String(),
 		Confirmations: console.Thousands(int64(e.Confirmations)), TxID: e.TxID, Address: e.Address, Label: e.Label,
 	}
 	if e.Time != 0 {
@@ -168,7 +168,7 @@ func historyRow(e rpc.HistoryEntry) console.PastRow {
 	if e.Direction == rpc.DirectionMined {
 		row.With = "block " + console.Thousands(int64(e.Height))
 	}
-	if e.Others > 0 {
+	if e.Others > 0 && e.Direction == rpc.DirectionOut {
 		row.With += fmt.Sprintf(" and %d more", e.Others)
 	}
 	switch {
@@ -178,12 +178,4 @@ func historyRow(e rpc.HistoryEntry) console.PastRow {
 		row.Note = "waits for a block"
 	}
 	return row
-}
-
-// signed is an amount with its sign.
-func signed(a rpc.Amount) string {
-	if a < 0 {
-		return "-" + (-a).String()
-	}
-	return "+" + a.String()
 }

@@ -140,13 +140,7 @@ func (page paper) restore() string {
 
 func (p *program) showPaper(page paper) error {
 	p.screen.Printf("%s  (lode wallet, number %d)\n\n", page.Name, page.Number)
-	for i, word := range page.Words {
-		p.screen.Printf("  %2d %-14s", i+1, word)
-		if i%4 == 3 || i == len(page.Words)-1 {
-			p.screen.Printf("\n")
-		}
-	}
-	p.screen.Printf("\n")
+	p.screen.Printf("%s\n", console.NumberedWords(page.Words))
 	p.screen.Fields(page.facts()...)
 	p.screen.Printf("\n")
 	p.screen.QR(uriScheme + page.Address)
