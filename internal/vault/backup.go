@@ -155,7 +155,7 @@ func (b *Backup) file() *backupFile {
 func (f *backupFile) backup(secret *Secret) (*Backup, error) {
 	if f.Format > backupFormat {
 		secret.Wipe()
-		return nil, fmt.Errorf("%w (format %d, this one reads up to %d)", ErrNewer, f.Format, backupFormat)
+		return nil, errNewerBackup(f.Format)
 	}
 	if err := checkSecret(&f.Header, secret); err != nil {
 		secret.Wipe()
@@ -166,6 +166,10 @@ func (f *backupFile) backup(secret *Secret) (*Backup, error) {
 		Header: f.Header, Secret: secret, Name: f.Name, Archived: f.Archived, Issued: f.Issued, Labels: f.Labels,
 		Notes: f.Notes, Locked: f.Locked, Abandoned: f.Abandoned,
 	}, nil
+}
+
+func errNewerBackup(format int) error {
+	return fmt.Errorf("%w (format %d, this one reads up to %d)", ErrNewer, format, backupFormat)
 }
 
 // IsBackup says whether data begins as a file of age does.
@@ -202,6 +206,9 @@ func DecodeBackup(data, passphrase []byte) (*Backup, error) {
 		Format *int `json:"lode_wallet_backup"`
 	}{&f.Format}) != nil || f.Format < 1 {
 		return nil, fmt.Errorf("%w: something else is encrypted in it", ErrNoBackup)
+	}
+	if f.Format > backupFormat {
+		return nil, errNewerBackup(f.Format)
 	}
 	dec := json.NewDecoder(bytes.NewReader(plain))
 	dec.DisallowUnknownFields()

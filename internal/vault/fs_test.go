@@ -1,6 +1,8 @@
 package vault
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
@@ -249,4 +251,11 @@ func TestModesAndLinks(t *testing.T) {
 	if _, err := Open(Config{Dir: link, Network: testNetwork}); err == nil {
 		t.Error("a link in the place of the folder is followed")
 	}
+}
+
+func b64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+func sum(b []byte) []byte {
+	s := sha256.Sum256(b)
+	return s[:]
 }

@@ -55,6 +55,9 @@ const maxDescriptors = 2_000
 
 // checkSecret refuses a secret that is not of the kind that the header states.
 func checkSecret(h *Header, s *Secret) error {
+	if s == nil {
+		s = new(Secret)
+	}
 	has := func(b []byte) bool { return len(b) > 0 }
 	ok := true
 	switch {

@@ -484,10 +484,8 @@ func (v *Vault) Delete(w *Wallet) error {
 	// It is deleted. What is left over is removed at the next start if it cannot
 	// be now.
 	w.journal.close()
-	if entries, err := v.cfg.FS.List(v.cfg.Dir); err == nil {
-		v.removeJournals(w.number, entries)
-	}
-	if len(v.byFile()[file]) == 0 {
+	entries, err := v.cfg.FS.List(v.cfg.Dir)
+	if err == nil && v.removeJournals(w.number, entries) && len(v.byFile()[file]) == 0 {
 		v.removeIfEmpty(file)
 	}
 	_ = v.cfg.FS.SyncDir(v.cfg.Dir)
@@ -518,16 +516,17 @@ func (j *journal) close() {
 }
 
 // removeJournals removes the journal of a deleted wallet and what was put aside
-// of it.
-func (v *Vault) removeJournals(number int, entries []string) {
+// of it. It says whether nothing is left.
+func (v *Vault) removeJournals(number int, entries []string) bool {
 	name := journalName(number)
 	for _, e := range entries {
 		if e == name || strings.HasPrefix(e, name+damagedSuffix) {
 			if err := v.cfg.FS.Wipe(v.path(e)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return
+				return false
 			}
 		}
 	}
+	return true
 }
 
 // removeIfEmpty removes a file of secrets that holds deleted wallets only.
@@ -545,12 +544,12 @@ func (v *Vault) removeIfEmpty(name string) {
 }
 
 // clearDeleted removes what deleted wallets have left.
-func (v *Vault) clearDeleted(file secretsFile, found []loaded, present map[string]bool) {
+func (v *Vault) clearDeleted(file secretsFile, found []loaded, entries []string) {
 	all := true
 	for _, l := range found {
 		all = all && l.deleted
 		if l.deleted {
-			v.removeJournals(l.number, slices.Collect(maps.Keys(present)))
+			all = v.removeJournals(l.number, entries) && all
 		}
 	}
 	if all && file.disk == "" {

@@ -233,7 +233,7 @@ func (v *Vault) load(files []secretsFile, entries []string) {
 		}
 	}
 	for i, file := range files {
-		v.clearDeleted(file, found[i], present)
+		v.clearDeleted(file, found[i], entries)
 	}
 }
 
