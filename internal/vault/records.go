@@ -33,6 +33,7 @@ type record struct {
 	Unlock    []string `json:"unlock,omitempty"`
 	Abandoned *abandon `json:"abandoned,omitempty"`
 	Note      *note    `json:"note,omitempty"`
+	Flag      *flag    `json:"flag,omitempty"`
 }
 
 type label struct {
@@ -77,6 +78,7 @@ type state struct {
 	locked    map[string]bool
 	abandoned map[string]bool
 	notes     map[string]string // of transactions
+	flags     map[string]bool   // settings that are on
 }
 
 // span is where a send's line is: they are read back when asked for.
@@ -136,6 +138,10 @@ func (s *state) replay(rec *record, at span) error {
 		}
 		known = true
 	}
+	if rec.Flag != nil {
+		s.setFlag(rec.Flag)
+		known = true
+	}
 	if !known {
 		return fmt.Errorf("%w: a line of no known kind", ErrDamaged)
 	}
@@ -173,6 +179,7 @@ func (j *journal) live() (recs []*record, sends []sentLine, err error) {
 	for _, txid := range slices.Sorted(maps.Keys(j.notes)) {
 		recs = append(recs, &record{Note: &note{txid, j.notes[txid]}})
 	}
+	recs = append(recs, j.flagRecords()...)
 	for key, at := range j.sends {
 		sends = append(sends, sentLine{key: key, at: at})
 	}
