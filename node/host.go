@@ -441,6 +441,7 @@ func (h *Host) registerAll(s *rpc.Server) {
 	h.registerWait(s)
 	h.registerMempool(s)
 	h.registerRaw(s)
+	h.registerDescriptors(s)
 	h.registerLode(s)
 	h.registerMining(s) // node/mining.go
 	h.registerWallet(s) // node/wallets.go
