@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lode-chain/lode/internal/platform"
+	"github.com/lode-chain/lode/internal/vault"
 	"github.com/lode-chain/lode/network"
 	"github.com/lode-chain/lode/rpc"
 )
@@ -56,6 +57,10 @@ type Config struct {
 	Log   *slog.Logger     // nil: only the directory's lode.log
 	Clock func() time.Time // nil: time.Now
 	Rand  io.Reader        // nil: crypto/rand
+	// For tests: what it costs to try a passphrase of wallets and of their backups;
+	// zero chooses what is safe.
+	WalletKDF  vault.KDF
+	BackupWork int
 }
 
 const (

@@ -61,12 +61,15 @@ type wallets struct {
 // newWallets opens the wallet files and brings the rows of the database in
 // step with them. It starts nothing, so no lock is held here.
 func newWallets(h *Host) (*wallets, error) {
-	v, err := vault.Open(vault.Config{Dir: filepath.Join(h.dir, walletDir), Network: h.params.Fingerprint(), Rand: h.rand})
+	v, err := vault.Open(vault.Config{Dir: filepath.Join(h.dir, walletDir), Network: h.params.Fingerprint(), Rand: h.rand, KDF: h.config.WalletKDF})
 	if err != nil {
 		return nil, err
 	}
 	for _, problem := range v.Problems() {
 		h.log.Error("a wallet cannot be used", "err", problem)
+	}
+	for _, notice := range v.Notices() {
+		h.log.Warn("a wallet's file was damaged", "what", notice)
 	}
 	w := &wallets{host: h, vault: v, behind: make(map[uint32]bool), wake: make(chan struct{}, 1)}
 	w.book = wallet.NewBook(w.source)

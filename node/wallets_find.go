@@ -146,8 +146,14 @@ func (w *wallets) defaultWallet() (*vault.Wallet, error) {
 			return named[0], nil
 		}
 	}
-	// The first one there is.
-	if all := w.vault.Wallets(); len(all) > 0 {
+	// The first one there is, archived only if all are.
+	all := w.vault.Wallets()
+	for _, file := range all {
+		if !file.Archived() {
+			return file, nil
+		}
+	}
+	if len(all) > 0 {
 		return all[0], nil
 	}
 	return nil, rpc.CodeWalletNotFound.New("no wallet here" + w.advice())
@@ -203,12 +209,13 @@ func (w *wallets) row(file *vault.Wallet, b wallet.Balance, first *vault.Wallet)
 		r.Address, _ = address.Encode(script, w.host.params)
 	}
 	r.Default = first == file
+	r.Plain, r.Archived, r.Foreign, r.WatchOnly = file.Plain(), file.Archived(), file.Foreign(), head.WatchOnly
 	_, _, r.Scanning = w.scanning(head.Number)
 	return r
 }
 
-// list returns all wallets.
-func (w *wallets) list(ctx context.Context) ([]rpc.Wallet, error) {
+// list returns the wallets, archived ones only on request.
+func (w *wallets) list(ctx context.Context, all bool) ([]rpc.Wallet, error) {
 	v, err := w.view(ctx)
 	if err != nil {
 		return nil, err
@@ -220,9 +227,11 @@ func (w *wallets) list(ctx context.Context) ([]rpc.Wallet, error) {
 	}
 	files := w.vault.Wallets()
 	first, _ := w.defaultWallet()
-	rows := make([]rpc.Wallet, len(files))
-	for i, file := range files {
-		rows[i] = w.row(file, balances[uint32(file.Number())], first)
+	rows := make([]rpc.Wallet, 0, len(files))
+	for _, file := range files {
+		if all || !file.Archived() {
+			rows = append(rows, w.row(file, balances[uint32(file.Number())], first))
+		}
 	}
 	return rows, nil
 }
@@ -268,8 +277,10 @@ func clipped(s string) string {
 func (h *Host) registerWalletList(s *rpc.Server) {
 	for _, m := range []rpc.Method{
 		{
-			Name: "lode_wallets", Summary: "Lists all wallets with their balances.",
-			Handler: own(func(ctx context.Context, w *wallets, _ rpc.Empty) (any, error) { return w.list(ctx) }, h),
+			Name: "lode_wallets", Summary: "Lists the wallets with their balances.",
+			Params:  []rpc.Param{{Name: "all", Type: rpc.Bool, Optional: true, Help: "Archived ones too (default false)"}},
+			Example: `'{"all":true}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.ListWallets) (any, error) { return w.list(ctx, r.All) }, h),
 		}, {
 			Name: "lode_wallet", Summary: "Returns one wallet.", Params: []rpc.Param{oneParam}, Example: `'{"wallet":"Wallet1"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.WalletRequest) (any, error) {

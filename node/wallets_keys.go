@@ -31,11 +31,13 @@ func walletError(err error) error {
 		return rpc.CodePassphrase.New("Error: The wallet passphrase entered was incorrect.")
 	case errors.Is(err, vault.ErrNotEncrypted):
 		return rpc.CodeWrongEncState.New("Error: running with an unencrypted wallet, but walletpassphrase was called.")
+	case errors.Is(err, vault.ErrForeign):
+		return rpc.Errorf(rpc.CodeWallet, "%s: lode wallet passphrase adopt WALLET takes it over", vault.ErrForeign)
 	case errors.Is(err, vault.ErrName), errors.Is(err, vault.ErrNameTaken), errors.Is(err, vault.ErrBadPassphrase):
 		return rpc.CodeInvalidParameter.New(err.Error())
 	case errors.Is(err, vault.ErrEncrypted):
 		return rpc.CodeWrongEncState.New(err.Error())
-	case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer), errors.Is(err, vault.ErrForeign), errors.Is(err, vault.ErrNoBackup):
+	case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNewer), errors.Is(err, vault.ErrNoBackup):
 		return rpc.CodeWallet.New(err.Error())
 	}
 	return err
@@ -549,7 +551,8 @@ func (h *Host) registerWalletKeys(s *rpc.Server) {
 			Params: []rpc.Param{
 				{Name: "count", Type: rpc.Number, Optional: true, Help: "How many (default 1)"},
 				nameParam,
-				{Name: "words", Type: rpc.Number, Optional: true, Help: "Length of the mnemonic: 12 (default) or 24"},
+				{Name: "words", Type: rpc.Number, Optional: true, Help: "Length of the mnemonic: 12 (default), 15, 18, 21 or 24"},
+				{Name: "language", Type: rpc.String, Optional: true, Help: "Of the mnemonic (default english)"},
 				typeParam,
 				{Name: "mnemonic", Type: rpc.String, Optional: true, Help: "Words that all share, as accounts 0, 1, 2…"},
 				passphraseParam,

@@ -66,8 +66,7 @@ func (w *wallets) stopTimer() {
 	}
 }
 
-// setPassphrase puts the wallets to come under a passphrase and leaves them
-// unlocked.
+// setPassphrase puts all wallets under a passphrase and leaves them unlocked.
 func (w *wallets) setPassphrase(passphrase string) error {
 	w.lockMu.Lock()
 	defer w.lockMu.Unlock()
@@ -83,17 +82,15 @@ func (w *wallets) setPassphrase(passphrase string) error {
 func (h *Host) registerLock(s *rpc.Server) {
 	for _, m := range []rpc.Method{
 		{
-			Name: "lode_unlock", Summary: "Opens the wallets' secrets until the host ends or walletlock is called.",
-			Params:  []rpc.Param{{Name: "passphrase", Type: rpc.String, Help: "Of the wallets"}},
+			Name: "lode_unlock", Summary: "Opens the wallets' secrets for a time, or until the host ends or walletlock is called.",
+			Params: []rpc.Param{
+				{Name: "passphrase", Type: rpc.String, Help: "Of the wallets"},
+				{Name: "seconds", Type: rpc.Number, Optional: true, Help: "For how long; without limit when left out"},
+			},
 			Example: `'{"passphrase":"…"}'`,
-			Handler: own(func(_ context.Context, w *wallets, r rpc.Passphrase) (any, error) {
-				if !w.vault.Encrypted() {
-					return nil, errNoPassphrase
-				}
-				return nil, w.unlock(r.Passphrase, 0)
-			}, h),
+			Handler: own(func(_ context.Context, w *wallets, r rpc.Unlock) (any, error) { return nil, w.unlockFor(r) }, h),
 		}, {
-			Name: "lode_setpassphrase", Summary: "Puts the wallets under a passphrase; only before the first is made.",
+			Name: "lode_setpassphrase", Summary: "Puts all wallets under a passphrase and leaves them unlocked: all of them or, after an error, none.",
 			Params:  []rpc.Param{{Name: "passphrase", Type: rpc.String, Help: "The passphrase"}},
 			Example: `'{"passphrase":"…"}'`,
 			Handler: own(func(_ context.Context, w *wallets, r rpc.Passphrase) (any, error) {

@@ -15,6 +15,7 @@ func (h *Host) registerWallet(s *rpc.Server) {
 	h.registerRestore(s)
 	h.registerSend(s)
 	h.registerLock(s)
+	h.registerSafety(s)
 	h.registerScreens(s)
 }
 

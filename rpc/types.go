@@ -34,6 +34,8 @@ type Status struct {
 	Wallets       int      `json:"wallets"`        //
 	DefaultWallet string   `json:"default_wallet"` // name of the one that is used when none is named, or empty
 	Damaged       []string `json:"damaged"`        // wallets' files that cannot be read: name and reason
+	Mended        []string `json:"mended"`         // wallets' files that were damaged and are mended: what was lost
+	Plain         int      `json:"plain"`          // wallets whose keys can be read by whoever reads their files
 	Encrypted     bool     `json:"encrypted"`      // wallets are under a passphrase
 	Locked        bool     `json:"locked"`         // and it has not been given yet
 	Mining        Mining   `json:"mining"`         //
@@ -84,6 +86,10 @@ type Wallet struct {
 	Source    string `json:"source"`    // "words" or "key"
 	Default   bool   `json:"default"`
 	Encrypted bool   `json:"encrypted"`
+	Plain     bool   `json:"plain"`      // whoever reads its file can spend its coins
+	WatchOnly bool   `json:"watch_only"` // it has no keys
+	Archived  bool   `json:"archived"`   // hidden from lists
+	Foreign   bool   `json:"foreign"`    // under another passphrase than the others: its file was copied in
 	Spendable Amount `json:"spendable"`
 	Pending   Amount `json:"pending"`            // unconfirmed and paid by others
 	Immature  Amount `json:"immature"`           // mined, not yet spendable

@@ -172,3 +172,18 @@ func IsLeftOver(entry fs.DirEntry, now time.Time, age time.Duration) bool {
 	info, err := entry.Info()
 	return err == nil && now.Sub(info.ModTime()) > age
 }
+
+// Write makes a file of data under a name that must be free; it is durable when
+// Write returns nil, and not there at all after an error. A taken name is
+// fs.ErrExist.
+func Write(name string, data []byte) error {
+	f, err := Create(nil, filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Commit(filepath.Base(name))
+}
