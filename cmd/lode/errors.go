@@ -80,6 +80,8 @@ func (p *program) explain(ctx context.Context, err error) string {
 	switch {
 	case errors.Is(err, errLeftConsole):
 		return "left the console; all is kept"
+	case errors.Is(err, errLeftWallets):
+		return "left the wallets; what was done is kept"
 	case errors.Is(err, console.ErrCancelled):
 		return "left; nothing was done"
 	case errors.Is(err, console.ErrNoTerminal):

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -105,7 +106,7 @@ func TestSendAsksForWhatIsLeftOut(t *testing.T) {
 	if prepared.From != "1" || prepared.To != "bcrt1qccc" || prepared.Amount != 150_000_000 {
 		t.Errorf("asked for %+v", prepared)
 	}
-	if sent != prepared || len(sent.Key) != 32 {
+	if !reflect.DeepEqual(sent, prepared) || len(sent.Key) != 32 {
 		t.Errorf("sent %+v after showing %+v", sent, prepared)
 	}
 	for _, want := range []string{"Wallet1", "(sender)", "has a comma", "pays nothing", "Send it?"} {

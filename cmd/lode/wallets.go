@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lode-chain/lode/console"
 )
 
 func (p *program) walletsCommand() *cobra.Command {
@@ -35,5 +39,12 @@ func (p *program) runWallets(ctx context.Context, c *openChain) error {
 	if !p.screen.Interactive {
 		return usagef("nobody can be asked here; take lode wallet list, lode send, lode receive or lode history with a wallet")
 	}
-	return p.screen.Wallets(ctx, &teller{p, c})
+	err = p.screen.Wallets(ctx, &teller{p, c})
+	if errors.Is(err, console.ErrCancelled) {
+		err = errLeftWallets
+	}
+	return err
 }
+
+// errLeftWallets reports that the screens were left, which is how they end.
+var errLeftWallets = fmt.Errorf("left the wallets; what was done is kept: %w", console.ErrCancelled)
