@@ -9,6 +9,7 @@ import (
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/descriptor"
+	"github.com/lode-chain/lode/wallet"
 )
 
 // Role is who has to work on a packet or input next.
@@ -51,6 +52,7 @@ type InputAnalysis struct {
 	MissingPubKeys, MissingSigs [][20]byte
 	MissingRedeemScript         []byte // its hash
 	MissingWitnessScript        []byte // its hash
+	Lacks                       string // what it needs yet, for people; empty: nothing, or it is not known
 }
 
 // Analyze says how far a packet is. It leaves the packet as it is.
@@ -110,6 +112,7 @@ func (s *Signer) analyze(i int, n *InputAnalysis) {
 		return
 	}
 	if complete, err := s.Process(i, nil, Options{}); err != nil {
+		n.Lacks = err.Error()
 		return
 	} else if complete {
 		n.Next = Finalizer
@@ -149,19 +152,35 @@ func (s *Signer) missing(i int, n *InputAnalysis) {
 			return
 		}
 	case address.P2TR:
-		return // Core does not tell what lacks
-	}
-	var lack *descriptor.UnsatisfiableError
-	out, err := s.p.Known(i)
-	if err != nil {
+		if out, err := s.p.Known(i); err == nil { // Core does not tell which signatures
+			n.Lacks = s.lacks(i, out)
+		}
 		return
 	}
+	out, err := s.p.Known(i)
+	if err != nil {
+		n.Lacks = err.Error()
+		return
+	}
+	n.Lacks = s.lacks(i, out)
+	var lack *descriptor.UnsatisfiableError
 	if _, err := out.Satisfy(s.material(i, nil)); !errors.As(err, &lack) {
 		return
 	}
 	for _, pub := range lack.Keys {
 		n.MissingSigs = append(n.MissingSigs, address.Hash160(pub))
 	}
+}
+
+// lacks says what an input that cannot be final needs yet, under the locks of the
+// transaction.
+func (s *Signer) lacks(i int, out *descriptor.Output) string {
+	in, txIn := &s.p.Inputs[i], s.tx.TxIn[i]
+	defer func() { txIn.SignatureScript, txIn.Witness = nil, nil }()
+	if err := wallet.Finish(s.tx, i, out, in.signatures(out.Script, out.InternalKey), in.preimage); err != nil {
+		return err.Error()
+	}
+	return ErrSignature.Error()
 }
 
 // knows reports whether an input names the public key of a hash.

@@ -243,13 +243,13 @@ func (p *Packet) Known(i int, given ...descriptor.Key) (*descriptor.Output, erro
 func (in *Input) keys(given []descriptor.Key) []descriptor.Key {
 	var list []descriptor.Key
 	seen := make(map[string]bool)
-	add := func(public []byte, from Origin) {
+	add := func(public []byte, from Origin, xonly bool) {
 		if seen[string(public)] {
 			return
 		}
 		seen[string(public)] = true
 		for _, k := range given {
-			if bytes.Equal(k.Public, public) || len(public) == 33 && len(k.Public) == 33 && bytes.Equal(k.XOnly(), public[1:]) && public[0] == 2 {
+			if bytes.Equal(k.Public, public) || xonly && bytes.Equal(k.XOnly(), public[1:]) {
 				list = append(list, k)
 				return
 			}
@@ -257,16 +257,16 @@ func (in *Input) keys(given []descriptor.Key) []descriptor.Key {
 		list = append(list, descriptor.NewKey(public, from.Fingerprint, from.Path, nil))
 	}
 	for _, d := range in.Derivations {
-		add(d.PubKey, d.Origin)
+		add(d.PubKey, d.Origin, false)
 	}
 	for _, s := range in.PartialSigs {
-		add(s.PubKey, Origin{})
+		add(s.PubKey, Origin{}, false)
 	}
 	for _, d := range in.TapDerivations {
-		add(even(d.PubKey[:]), d.Origin)
+		add(even(d.PubKey[:]), d.Origin, true)
 	}
 	for _, s := range in.TapScriptSigs {
-		add(even(s.PubKey[:]), Origin{})
+		add(even(s.PubKey[:]), Origin{}, true)
 	}
 	return list
 }
