@@ -149,17 +149,17 @@ func findBlock(ctx context.Context, c *openChain, which string) (hash string, er
 }
 
 func (p *program) showBlock(b blockView) {
-	confirmations := strconv.Itoa(b.Confirmations)
+	confirmed := console.Count(b.Confirmations, "confirmation")
 	if b.Confirmations < 0 {
-		confirmations = "none: it is on a side branch"
+		confirmed = "no confirmation: it is on a side branch"
 	}
 	p.screen.Printf("%s\n", p.screen.Bold("Block "+console.Thousands(int64(b.Height))))
-	p.screen.Fields(
+	p.screen.Fields( // labels so short that a hash beside them fits into 80 columns
 		[2]string{"  Hash", b.Hash},
 		[2]string{"  Previous", b.Previous},
 		[2]string{"  Next", b.Next},
 		[2]string{"  Time", console.When(b.Time, time.Local)},
-		[2]string{"  Confirmations", confirmations},
+		[2]string{"  State", confirmed},
 		[2]string{"  Merkle root", b.Merkle},
 		[2]string{"  Bits, nonce", fmt.Sprintf("%s, %d", b.Bits, b.Nonce)},
 		[2]string{"  Work so far", b.ChainWork},

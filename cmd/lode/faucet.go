@@ -26,9 +26,9 @@ func (p *program) faucetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "faucet FILE.csv", Short: "Pay many at once, a class for example",
 		Long: `Pays everybody in a file in one transaction. Each row is a name or an address,
-and an amount; a heading is left out. Set apart by commas, semicolons or tabs.
-Nothing is paid unless all rows are right. The same file is paid once: run again,
-it says so and shows the payment. --again pays it once more.`,
+and an amount, set apart by a comma, a semicolon or a tab; a heading is left
+out. Nothing is paid unless all rows are right. The same file is paid once: run
+again, it says so and names the payment. --again pays it once more.`,
 		Example: `  lode faucet class.csv --from Wallet1 --dry-run
   lode faucet class.csv --from Wallet1 --yes
 
@@ -69,7 +69,7 @@ func (p *program) runFaucet(ctx context.Context, f faucet, file string) error {
 		return err
 	}
 	return p.with(ctx, "faucet", func(c *openChain) error {
-		wallets, err := c.ListWallets(ctx)
+		wallets, err := c.ListAllWallets(ctx)
 		if err != nil {
 			return err
 		}

@@ -19,9 +19,9 @@ func (p *program) historyCommand() *cobra.Command {
 	f := history{limit: 20, page: 1}
 	c := &cobra.Command{
 		Use: "history [WALLET]", Short: "Show what a wallet paid and was paid",
-		Long: `Shows what a wallet paid and was paid, the newest first: confirmations, the other
-side, the amount by which the wallet's balance changed, the fee where it paid
-one, and the balance after it. 0 confirmations: it waits for a block.`,
+		Long: `Shows what a wallet paid and was paid, the newest first: confirmations, the
+other side, the amount by which the wallet's balance changed, the fee where it
+paid one, and the balance after it. 0 confirmations: it waits for a block.`,
 		Example: "  lode history Wallet1\n  lode history Wallet1 --limit 50 --page 2\n  lode history 1 --json",
 		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {

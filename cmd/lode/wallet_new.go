@@ -36,9 +36,9 @@ func (p *program) walletNewCommand() *cobra.Command {
 		Long: `Makes wallets. Each has words of its own: whoever has them has its coins, and
 nothing else brings them back. Write them down.
 
---entropy takes the randomness of one wallet from dice: a file with the digits 1
-to 6 as they fell, - for standard input, or ? to type them hidden. Arguments of a
-program are public, so the digits themselves are not taken there. --explain
+--entropy takes the randomness of one wallet from dice: a file with the digits
+1 to 6 as they fell, - for standard input, or ? to type them hidden. Arguments
+of a program are public, so the digits themselves are not taken there. --explain
 tells how the words, the seed, the keys and the address follow from each other,
 with the real values: it shows the secrets of the new wallet.`,
 		Example: `  lode wallet new
