@@ -314,8 +314,8 @@ func (n *Node) eaters() int {
 // MaxWitness returns the most items, and the most bytes with a length byte for
 // each item, that a satisfaction nobody else can alter needs, without the script
 // itself (Core's GetStackSize and GetWitnessSize). Signatures are counted with
-// 72 bytes in P2WSH and 65 in Tapscript. ok is false if the expression cannot be
-// satisfied by anyone.
+// 72 bytes in P2WSH and 65 in Tapscript. It is meant for whole scripts. ok is false
+// if nobody can satisfy the expression.
 func (n *Node) MaxWitness() (items, bytes int, ok bool) {
 	if !n.stack.sat.possible {
 		return 0, 0, false

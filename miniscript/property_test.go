@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"testing"
@@ -13,6 +14,9 @@ import (
 
 	"github.com/lode-chain/lode/address"
 )
+
+// More cases than rapid's 100 are cheap here; -rapid.checks still says otherwise.
+func init() { _ = flag.Set("rapid.checks", "1000") }
 
 // grower makes random expressions of a wanted base type. What does not fit gives
 // way to a leaf, so that all it makes is well typed; whether it is sane is left
@@ -56,7 +60,7 @@ func (g *grower) leaf(base props) *Node {
 		return g.ctx.node(wrapA, g.leaf(isB))
 	}
 	lock := []uint32{1, 16, 17, 127, 128, 32767, 32768, 144, 65535, 65536, 1<<22 | 1, 1<<22 | 100, 499_999_999, 500_000_000, maxLock}
-	switch g.draw(8) {
+	switch g.draw(12) {
 	case 0:
 		return g.ctx.node(just0)
 	case 1:

@@ -366,9 +366,9 @@ func stranger(n *Node, p purse, witness []string) purse {
 // sane expressions: it finds one if there is any, no stranger can make another
 // from it, and of all such it is the smallest.
 func TestAgainstEveryWay(t *testing.T) {
-	compared, refused := 0, 0
+	compared, refused, several := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		n := tree(t, 3, true)
+		n := tree(t, 5, true)
 		if !n.sane() {
 			t.Skip("not sane")
 		}
@@ -418,11 +418,47 @@ func TestAgainstEveryWay(t *testing.T) {
 			}
 		}
 		compared++
+		if len(ways) > 3 {
+			several++
+		}
 	})
-	t.Logf("compared %d, and %d that cannot be satisfied", compared, refused)
+	t.Logf("compared %d, %d of them with over 3 ways, and %d that cannot be satisfied", compared, several, refused)
 	if compared < 10 || refused < 3 {
 		t.Errorf("compared only %d, and %d that cannot be satisfied", compared, refused)
 	}
+}
+
+// TestWaysMatchTypes compares the ways of every part of random trees with what
+// its type says (Core's checks in ProduceInput).
+func TestWaysMatchTypes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := tree(t, 5, false)
+		s := satisfier{Material: drawPurse(t, n).material(n.ctx, sigOf), sigs: map[int]input{}}
+		eval(n, func(n *Node, subs []ways) ways {
+			w := s.ways(n, subs)
+			rule := func(name string, holds bool) {
+				if !holds {
+					t.Fatalf("rule %s broken: %s, %+v", name, n.typ, w)
+				}
+			}
+			for _, in := range []input{w.sat, w.dis} {
+				rule("z", !in.ok || !n.typ.has(zeroArg) || in.items == 0)
+				rule("o", !in.ok || !n.typ.has(oneArg) || in.items == 1)
+				rule("n", !in.ok || !n.typ.has(nonZero) || in.items >= 1)
+				rule("items", !in.ok || len(in.list()) == in.items)
+			}
+			if w.sat.ok && n.typ.has(nonZero) {
+				list := w.sat.list()
+				rule("n on top", len(list[len(list)-1]) > 0)
+			}
+			rule("d", !n.typ.has(dissat) || w.dis.ok && !w.dis.sig)
+			rule("f", !n.typ.has(forced) || !w.dis.ok || w.dis.sig)
+			rule("s", !n.typ.has(safe) || !w.sat.ok || w.sat.sig)
+			rule("me", !n.typ.has(nonMall|expr) || w.dis.ok && !w.dis.mall)
+			rule("m", !n.typ.has(nonMall) || !w.sat.ok || !w.sat.mall)
+			return w
+		})
+	})
 }
 
 // TestMalleableRefused has expressions with a witness that others could alter,
