@@ -90,25 +90,29 @@ func (r *bitReader) golomb() (uint64, bool) {
 	return quotient<<filterP | remainder, true
 }
 
-// sipHash is SipHash-2-4.
-func sipHash(k0, k1 uint64, data []byte) uint64 {
-	v0, v1 := k0^0x736f6d6570736575, k1^0x646f72616e646f6d
-	v2, v3 := k0^0x6c7967656e657261, k1^0x7465646279746573
+// sipWords appends what SipHash reads of some data: words of eight bytes, the
+// last with what is left and the length.
+func sipWords(words []uint64, data []byte) []uint64 {
 	last := uint64(len(data)) << 56
 	for ; len(data) >= 8; data = data[8:] {
-		m := binary.LittleEndian.Uint64(data)
+		words = append(words, binary.LittleEndian.Uint64(data))
+	}
+	for i, b := range data {
+		last |= uint64(b) << (8 * i)
+	}
+	return append(words, last)
+}
+
+// sipHash is SipHash-2-4 of words.
+func sipHash(k0, k1 uint64, words []uint64) uint64 {
+	v0, v1 := k0^0x736f6d6570736575, k1^0x646f72616e646f6d
+	v2, v3 := k0^0x6c7967656e657261, k1^0x7465646279746573
+	for _, m := range words {
 		v3 ^= m
 		v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
 		v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
 		v0 ^= m
 	}
-	for i, b := range data {
-		last |= uint64(b) << (8 * i)
-	}
-	v3 ^= last
-	v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
-	v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)
-	v0 ^= last
 	v2 ^= 0xff
 	for range 4 {
 		v0, v1, v2, v3 = sipRound(v0, v1, v2, v3)

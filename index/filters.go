@@ -58,8 +58,10 @@ func filterOf(hash chainhash.Hash, scripts [][]byte) []byte {
 	}
 	values := make([]uint64, len(scripts))
 	k := keyOf(hash)
+	var words []uint64
 	for i, s := range scripts {
-		values[i] = k.value(s, len(scripts))
+		words = sipWords(words[:0], s)
+		values[i] = k.value(words, len(scripts))
 	}
 	slices.Sort(values)
 	w := bitWriter{out: appendCompactSize(make([]byte, 0, 4+3*len(values)), len(values))}
@@ -78,8 +80,8 @@ func keyOf(hash chainhash.Hash) filterKey {
 	return filterKey{binary.LittleEndian.Uint64(hash[:8]), binary.LittleEndian.Uint64(hash[8:16])}
 }
 
-// value is what stands for a script in a filter of n scripts.
-func (k filterKey) value(script []byte, n int) uint64 {
+// value is what stands for a script, as sipWords has it, in a filter of n scripts.
+func (k filterKey) value(script []uint64, n int) uint64 {
 	value, _ := bits.Mul64(sipHash(k.k0, k.k1, script), uint64(n)*filterM)
 	return value
 }
@@ -94,10 +96,23 @@ func FilterHeader(filter []byte, previous chainhash.Hash) chainhash.Hash {
 
 // Query is a set of scripts that filters are asked for. It never changes, and may
 // be used from any goroutine.
-type Query struct{ scripts [][]byte }
+type Query struct{ scripts [][]uint64 } // as sipWords has them
 
-// NewQuery returns the query for scripts, which must not be changed any more.
-func NewQuery(scripts [][]byte) *Query { return &Query{scripts} }
+// NewQuery returns the query for scripts.
+func NewQuery(scripts [][]byte) *Query {
+	n := 0
+	for _, s := range scripts {
+		n += len(s)/8 + 1
+	}
+	q := &Query{make([][]uint64, len(scripts))}
+	words := make([]uint64, 0, n)
+	for i, s := range scripts {
+		from := len(words)
+		words = sipWords(words, s)
+		q.scripts[i] = words[from:]
+	}
+	return q
+}
 
 // Matches reports whether any of the scripts may be in the filter of the block
 // with a hash. It errs on the side of yes, once in about 785,000 scripts.

@@ -15,7 +15,7 @@ const (
 	// firstAccounts is how many accounts of each type the first pass over the
 	// chain looks for; each further pass looks for as many again as all before
 	// (policy). maxAccounts ends the search (policy).
-	firstAccounts = 6
+	firstAccounts = 2
 	maxAccounts   = 10_000
 )
 

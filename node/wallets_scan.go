@@ -71,6 +71,14 @@ type layer struct {
 	spans   []span
 	scripts [][]byte
 	upTo    int32
+	query   *index.Query // for scripts, made when it is needed
+}
+
+func (l *layer) asQuery() *index.Query {
+	if l.query == nil {
+		l.query = index.NewQuery(l.scripts)
+	}
+	return l.query
 }
 
 // newScan prepares a scan from the block at a height on. issued tells for each
@@ -150,14 +158,14 @@ func (s *coinScan) advance(ctx context.Context) (done bool, err error) {
 		below := &s.layers[last-1]
 		if l.upTo == below.upTo {
 			below.spans = append(below.spans, l.spans...)
-			below.scripts = append(below.scripts, l.scripts...)
+			below.scripts, below.query = append(below.scripts, l.scripts...), nil
 			s.layers = s.layers[:last]
 			return false, nil
 		}
 		goal = s.tip.Ancestor(below.upTo)
 	}
 	blocks := s.blocksAfter(l.upTo, goal)
-	candidates, n, err := s.match(ctx, blocks, index.NewQuery(l.scripts), len(l.scripts))
+	candidates, n, err := s.match(ctx, blocks, l)
 	if err != nil {
 		return false, err
 	}

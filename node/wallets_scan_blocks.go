@@ -67,10 +67,10 @@ func (s *coinScan) indexed(ctx context.Context, height int32) error {
 	}
 }
 
-// match returns those of some blocks in a row that may have one of the scripts,
-// and how many of the blocks it has asked: fewer than all when their filters are
-// large.
-func (s *coinScan) match(ctx context.Context, blocks []*chain.Entry, q *index.Query, scripts int) (candidates []*chain.Entry, n int, err error) {
+// match returns those of some blocks in a row that may have one of a layer's
+// scripts, and how many of the blocks it has asked: fewer than all when their
+// filters are large.
+func (s *coinScan) match(ctx context.Context, blocks []*chain.Entry, l *layer) (candidates []*chain.Entry, n int, err error) {
 	if err := s.indexed(ctx, blocks[0].Height); err != nil {
 		return nil, 0, err
 	}
@@ -79,7 +79,7 @@ func (s *coinScan) match(ctx context.Context, blocks []*chain.Entry, q *index.Qu
 		return nil, 0, err
 	}
 	n = len(filters)
-	may := make([]bool, n)
+	may, q, scripts := make([]bool, n), l.asQuery(), len(l.scripts)
 	_, err = s.host.exec.Run((n+scanPiece-1)/scanPiece, func(piece int) error {
 		if err := ctx.Err(); err != nil {
 			return err
