@@ -117,45 +117,17 @@ func locate(body, sum, want string) string {
 		}
 		target = target<<5 | uint64(a^b)
 	}
-	symbols, _ := symbolsOf(body)
-	weights := weightsOf(len(symbols))
-	// effect is what the checksum changes by when the characters of a group of
-	// three become others.
-	effect := func(group, size int, chars []byte) uint64 {
-		text := body[group*3 : group*3+size]
-		if changed, ok := symbolsOf(string(chars)); ok {
-			old, _ := symbolsOf(text)
-			var e uint64
-			for i := range changed {
-				e ^= times(&weights[group*4+i], changed[i]^old[i])
-			}
-			return e
-		}
-		return 0
-	}
+	d := newDamage(body)
 	var found []string
 	for i := range len(body) {
-		group := i / 3
-		size := min(3, len(body)-group*3)
-		chars := []byte(body[group*3 : group*3+size])
 		for c := range len(inputCharset) {
-			if chars[i%3] = inputCharset[c]; chars[i%3] != body[i] && effect(group, size, chars) == target {
+			if c != d.places[i] && d.effect(i, c, -1) == target {
 				found = append(found, fmt.Sprintf("character %d is probably wrong: with %q there the checksum would be right", i+1, inputCharset[c]))
 			}
 		}
 	}
 	for i := range len(body) - 1 {
-		if body[i] == body[i+1] {
-			continue
-		}
-		swapped := []byte(body)
-		swapped[i], swapped[i+1] = swapped[i+1], swapped[i]
-		var e uint64
-		for group := i / 3; group <= (i+1)/3; group++ {
-			size := min(3, len(body)-group*3)
-			e ^= effect(group, size, swapped[group*3:group*3+size])
-		}
-		if e == target {
+		if d.places[i] != d.places[i+1] && d.effect(i, d.places[i+1], d.places[i]) == target {
 			found = append(found, fmt.Sprintf("characters %d and %d have probably changed places", i+1, i+2))
 		}
 	}
@@ -163,6 +135,47 @@ func locate(body, sum, want string) string {
 		return ""
 	}
 	return found[0]
+}
+
+// damage tells what changes of a descriptor do to its checksum.
+type damage struct {
+	places  []int       // of the characters in inputCharset
+	weights [][5]uint64 // what each bit of each symbol adds to the checksum
+}
+
+func newDamage(body string) *damage {
+	d := &damage{places: make([]int, len(body))}
+	for i := range len(body) {
+		d.places[i] = strings.IndexByte(inputCharset, body[i])
+	}
+	symbols, _ := symbolsOf(body)
+	d.weights = weightsOf(len(symbols))
+	return d
+}
+
+// effect returns what the checksum changes by when the character at i becomes
+// the one in place first, and the next one, unless second is negative, the one
+// in place second.
+func (d *damage) effect(i, first, second int) uint64 {
+	var e uint64
+	for group := i / 3; group*3 <= i+1 && group*3 < len(d.places); group++ {
+		size := min(3, len(d.places)-group*3)
+		oldClass, newClass := 0, 0
+		for j := range size {
+			at := group*3 + j
+			was, is := d.places[at], d.places[at]
+			switch {
+			case at == i:
+				is = first
+			case at == i+1 && second >= 0:
+				is = second
+			}
+			e ^= times(&d.weights[group*4+j], byte(was^is)&31)
+			oldClass, newClass = oldClass*3+was>>5, newClass*3+is>>5
+		}
+		e ^= times(&d.weights[group*4+size], byte(oldClass^newClass))
+	}
+	return e
 }
 
 // differences counts the places where two texts of one length differ, and

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"pgregory.net/rapid"
 
@@ -332,6 +333,62 @@ func TestSpend(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// TestCheapestLeaf takes the key path where it can, and otherwise the leaf with
+// the smallest witness, also when it stands deeper in the tree.
+func TestCheapestLeaf(t *testing.T) {
+	d, err := Parse("tr("+somePub+",{multi_a(2,"+somePub+","+otherPub+"),{and_v(v:pk("+otherPub+"),older(3)),pk("+otherPub+")}})", network.Regtest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	scripts, err := d.Scripts(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := d.Output(0, scripts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	never, always := func(uint32) bool { return false }, func(uint32) bool { return true }
+	for _, c := range []struct {
+		keyPath bool
+		without int // the leaf that nobody signs
+		older   func(uint32) bool
+		want    int // leaf; -1: key path, -2: none
+	}{
+		{true, 0, always, -1},
+		{false, 0, always, 2},
+		{false, 2, always, 1},
+		{false, 2, never, 0},
+		{false, -1, never, 2},
+	} {
+		s, err := o.Satisfy(Material{
+			Signature: func(pub []byte, leaf *chainhash.Hash) ([]byte, bool) {
+				if leaf == nil {
+					return make([]byte, 64), c.keyPath
+				}
+				return make([]byte, 64), c.without < 0 || *leaf != o.Leaves[c.without].Hash
+			},
+			Older: c.older,
+		})
+		if err != nil {
+			t.Errorf("%+v: %v", c, err)
+			continue
+		}
+		if c.want < 0 {
+			if len(s.Witness) != 1 {
+				t.Errorf("%+v: %d items", c, len(s.Witness))
+			}
+			continue
+		}
+		if n := len(s.Witness); !bytes.Equal(s.Witness[n-2], o.Leaves[c.want].Script) || !bytes.Equal(s.Witness[n-1], o.Leaves[c.want].ControlBlock) {
+			t.Errorf("%+v: another leaf", c)
+		}
+		if locked := s.Sequence == 3; locked != (c.want == 1) {
+			t.Errorf("%+v: sequence %d", c, s.Sequence)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package descriptor
 
 import (
+	"testing"
+
 	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 )
@@ -12,4 +14,13 @@ func signSchnorr(key *btcec.PrivateKey, hash []byte) ([]byte, error) {
 		return nil, err
 	}
 	return sig.Serialize(), nil
+}
+
+func mustKey(t *testing.T) *btcec.PublicKey {
+	t.Helper()
+	key, err := btcec.NewPrivateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key.PubKey()
 }
