@@ -38,6 +38,12 @@ func (p *program) noteDamaged(s rpc.Status) {
 		}
 		p.screen.Notef("lode: a wallet cannot be read: %s\n", console.Clean(text))
 	}
+	for i, text := range s.Mended {
+		if i == namedChoices {
+			break
+		}
+		p.screen.Notef("lode: %s\n", console.Clean(text))
+	}
 	if len(s.Damaged) > 0 {
 		p.screen.Notef("lode: put back a copy of the file, or bring the wallet back from its words: lode wallet restore\n")
 	}

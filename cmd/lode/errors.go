@@ -120,6 +120,9 @@ func explainRefusal(code rpc.Code, text string) string {
 			hint = "give their passphrase with --passphrase-file F, or at lode up"
 		}
 	case rpc.CodePassphrase:
+		if strings.Contains(text, "backup") {
+			return text
+		}
 		return "that is not the passphrase of the wallets: nothing was changed"
 	case rpc.CodeWrongEncState:
 		if strings.Contains(text, "walletpassphrase") {

@@ -21,12 +21,14 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/internal/platform"
 )
 
 func main() { os.Exit(run()) }
 
 // run is main with an exit code, so that tests can call the program by name.
 func run() int {
+	_ = platform.ForbidCoreDumps() // as far as the system lets it: keys pass through this memory
 	ctx, stop := notifySignals(context.Background())
 	defer stop()
 	p := newProgram(os.Stdin, os.Stdout, os.Stderr, os.Getenv)

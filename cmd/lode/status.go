@@ -73,6 +73,13 @@ func (p *program) showStatus(s rpc.Status) {
 	case s.Encrypted:
 		wallets += ", under a passphrase"
 	}
+	switch {
+	case s.Plain == 0:
+	case s.Encrypted:
+		wallets += fmt.Sprintf(", %s of them plain", console.Thousands(int64(s.Plain)))
+	default:
+		wallets += ", plain: who can read the files has the keys"
+	}
 	p.screen.Fields(
 		[2]string{"Network", s.Network},
 		[2]string{"Folder", s.DataDir},

@@ -13,25 +13,32 @@ import (
 )
 
 func (p *program) walletCommand() *cobra.Command {
-	return group("wallet", "Make, list, show, rename, import and restore wallets",
+	return group("wallet", "Make, list, show, protect, back up and restore wallets",
 		`A wallet is named in commands by its name (any case), its address, or the number
 that lode wallet list shows.`,
 		`  lode wallet new -n 3
   lode wallet list
   lode wallet restore`,
 		p.walletNewCommand(), p.walletLastWordCommand(), p.walletPaperCommand(), p.walletListCommand(), p.walletShowCommand(),
-		p.walletRenameCommand(), p.walletImportCommand(), p.walletRestoreCommand())
+		p.walletRenameCommand(), p.walletImportCommand(), p.walletRestoreCommand(),
+		p.walletBackupCommand(), p.walletPassphraseCommand(), p.walletUnlockCommand(), p.walletLockCommand(),
+		p.walletArchiveCommand(), p.walletUnhideCommand(), p.walletDeleteCommand())
 }
 
 func (p *program) walletListCommand() *cobra.Command {
-	return &cobra.Command{
+	var all bool
+	c := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the wallets with their numbers and balances",
 		Long:    "Lists the wallets. A number stays with its wallet and is never given to another.",
 		Example: "  lode wallet list\n  lode wallet list --json",
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
 			return p.with(ctx, "wallet list", func(c *openChain) error {
-				wallets, err := c.ListWallets(ctx)
+				list := c.ListWallets
+				if all {
+					list = c.ListAllWallets
+				}
+				wallets, err := list(ctx)
 				if err != nil {
 					return err
 				}
@@ -48,11 +55,17 @@ func (p *program) walletListCommand() *cobra.Command {
 					return nil
 				}
 				p.walletTable(wallets, false)
-				p.screen.Printf("%s.\n", console.Count(len(wallets), "wallet"))
+				text := console.Count(len(wallets), "wallet")
+				if hidden := status.Wallets - len(wallets); hidden > 0 {
+					text += fmt.Sprintf("; %s archived (--all)", console.Thousands(int64(hidden)))
+				}
+				p.screen.Printf("%s.\n", text)
 				return nil
 			})
 		},
 	}
+	c.Flags().BoolVar(&all, "all", false, "list archived wallets too")
+	return c
 }
 
 func (p *program) walletShowCommand() *cobra.Command {
@@ -117,6 +130,7 @@ func (p *program) showWallet(w rpc.WalletKeys) {
 		[2]string{"  Number", strconv.Itoa(w.Number)},
 		[2]string{"  Type", w.Type},
 		[2]string{"  From", source},
+		[2]string{"  Keys", protection(w.Wallet)},
 		[2]string{"  Path", path},
 		[2]string{"  Public key", w.PublicKey},
 		[2]string{"  Address", w.Address},
@@ -129,6 +143,19 @@ func (p *program) showWallet(w rpc.WalletKeys) {
 		[2]string{"  Private key", w.PrivateKey},
 		[2]string{"  WIF", w.WIF},
 	)
+}
+
+// protection says who can use a wallet's keys.
+func protection(w rpc.Wallet) string {
+	switch {
+	case w.WatchOnly:
+		return "none: it is watched only"
+	case w.Foreign:
+		return fmt.Sprintf("under the passphrase of another folder: lode wallet passphrase adopt %d", w.Number)
+	case w.Plain:
+		return "plain: whoever reads its file can spend its coins (lode wallet passphrase set)"
+	}
+	return "under the passphrase"
 }
 
 func (p *program) walletRenameCommand() *cobra.Command {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +27,10 @@ type restore struct {
 
 func (p *program) walletRestoreCommand() *cobra.Command {
 	var f restore
+	var b restoreBackup
 	c := &cobra.Command{
 		Use:   "restore [FILE|-]",
-		Short: "Bring wallets back from their words",
+		Short: "Bring wallets back from their words or a backup",
 		Long: `Brings wallets back from their words. Type them one by one: each is completed
 with Tab and checked as it comes, and nothing of it stays on the screen. Or
 give a file, or - for standard input. Arguments of a program are public, so
@@ -36,10 +38,14 @@ words are taken from them only with --words-from-args.
 
 The search tries all four address types (BIP44, 49, 84, 86), account after
 account until one was never used, and finds the coins on the chain. --path
-restores one key at a path of your own instead.`,
+restores one key at a path of your own instead.
+
+--from restores a wallet from its backup (lode wallet backup), with labels and
+what it has given out. A wallet that is here is never replaced.`,
 		Example: `  lode wallet restore
   lode wallet restore words.txt
-  lode wallet restore --path m --type legacy`,
+  lode wallet restore --path m --type legacy
+  lode wallet restore --from alice.age`,
 		Args: atMost(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.file != "" && len(args) > 0 {
@@ -47,6 +53,13 @@ restores one key at a path of your own instead.`,
 			}
 			if len(args) > 0 {
 				f.file = args[0]
+			}
+			if b.from != "" {
+				if err := onlyOne(func(flag string) bool { return flag == "from" || c.Flags().Changed(flag) }, "from", "words", "path"); err != nil || f.file != "" {
+					return cmp.Or(err, usagef("give words or --from, not both"))
+				}
+				b.name, b.passphraseFile = f.name, f.passphraseFile
+				return p.runRestoreBackup(c.Context(), b)
 			}
 			return p.runRestore(c.Context(), f)
 		},
@@ -63,6 +76,7 @@ restores one key at a path of your own instead.`,
 	flags.StringVar(&f.bip39PassphraseFile, "bip39-passphrase-file", "", "file with the words' own passphrase (BIP39), if they have one")
 	flags.BoolVar(&f.askBIP39, "bip39-passphrase", false, "ask for the words' own passphrase (BIP39)")
 	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
+	b.addTo(c)
 	return c
 }
 
