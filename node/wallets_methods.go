@@ -17,6 +17,12 @@ func (h *Host) registerWallet(s *rpc.Server) {
 	h.registerLock(s)
 	h.registerSafety(s)
 	h.registerScreens(s)
+	h.registerPSBT(s)
+	h.registerDescriptorWallets(s)
+	h.registerManage(s)
+	h.registerHistory(s)
+	h.registerReceived(s)
+	h.registerLabels(s)
 }
 
 // The parameters that several of the wallets' methods have.

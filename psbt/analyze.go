@@ -3,6 +3,7 @@ package psbt
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 
@@ -200,14 +201,14 @@ func (in *Input) knows(hash [20]byte) bool {
 
 // material is what an input has to satisfy its script with. A dummy of the length
 // that Core reckons with stands for each signature that lacks, when it is given.
-func (s *Signer) material(i int, dummy func(taproot bool) []byte) descriptor.Material {
+func (s *Signer) material(i int, dummy func(pub []byte, leaf *chainhash.Hash) ([]byte, bool)) descriptor.Material {
 	in := &s.p.Inputs[i]
 	return descriptor.Material{
 		Signature: func(pub []byte, leaf *chainhash.Hash) ([]byte, bool) {
 			if sig, ok := in.signature(pub, leaf); ok || dummy == nil {
 				return sig, ok
 			}
-			return dummy(len(pub) == 32), true
+			return dummy(pub, leaf)
 		},
 		Preimage: in.preimage,
 		Older:    func(uint32) bool { return true },
@@ -244,14 +245,9 @@ const (
 )
 
 // expectedVSize is the virtual size that the transaction has when all have
-// signed; 0 where it is not known what an input will look like.
+// signed; 0 where it is not known what an input will look like. Signatures that
+// suffice count as they are.
 func (s *Signer) expectedVSize() int64 {
-	dummy := func(taproot bool) []byte {
-		if taproot {
-			return make([]byte, schnorrLength)
-		}
-		return make([]byte, ecdsaLength)
-	}
 	tx := s.p.Tx.Copy()
 	for i := range s.p.Inputs {
 		in, txIn := &s.p.Inputs[i], tx.TxIn[i]
@@ -263,7 +259,10 @@ func (s *Signer) expectedVSize() int64 {
 		if err != nil {
 			return 0
 		}
-		done, err := out.Satisfy(s.material(i, dummy))
+		if wallet.Finish(tx, i, out, in.signatures(out.Script, out.InternalKey), in.preimage) == nil {
+			continue
+		}
+		done, err := out.Satisfy(s.material(i, in.dummy))
 		if err != nil {
 			return 0
 		}
@@ -272,4 +271,17 @@ func (s *Signer) expectedVSize() int64 {
 	const bytesPerSigOp = 20 // policy, as relay counts
 	weight := max(consensus.Weight(tx), consensus.SigOpCost(tx, s.coins, consensus.StandardFlags)*bytesPerSigOp)
 	return (weight + consensus.WitnessScale - 1) / consensus.WitnessScale
+}
+
+// dummy stands for a signature that is still to come. Nobody is expected to sign
+// with an internal key of which nothing is said while the leaves' keys are known.
+func (in *Input) dummy(pub []byte, leaf *chainhash.Hash) ([]byte, bool) {
+	if len(pub) != 32 {
+		return make([]byte, ecdsaLength), true
+	}
+	if leaf == nil && len(in.TapDerivations) > 0 {
+		said := slices.ContainsFunc(in.TapDerivations, func(d TapDerivation) bool { return string(d.PubKey[:]) == string(pub) })
+		return make([]byte, schnorrLength), said
+	}
+	return make([]byte, schnorrLength), true
 }

@@ -1,0 +1,331 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/rpc"
+)
+
+// psbtCreate are the flags of psbt create.
+type psbtCreate struct {
+	request rpc.SendRequest
+	amount  string
+	out     string
+}
+
+func (p *program) psbtCreateCommand() *cobra.Command {
+	var f psbtCreate
+	c := &cobra.Command{
+		Use: "create", Short: "Plan a payment for others to sign",
+		Long: `Plans a payment as lode send does and makes a PSBT of it instead of sending it:
+for wallets that only watch, and for those that need the signatures of others.
+The coins stay where they are until the transaction is sent.`,
+		Example: `  lode psbt create --from Shared --to bcrt1q… --amount 1.5 --out pay.psbt
+  lode psbt create --from Shared --to Wallet2 --max --fee-rate 2`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("fee-rate") && (math.IsNaN(f.request.FeeRate) || f.request.FeeRate <= 0) {
+				return usagef("--fee-rate: %v is not above 0 sat/vB", f.request.FeeRate)
+			}
+			return p.runPSBTCreate(c.Context(), f)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.request.From, "from", "", "wallet that pays: name, number or address")
+	flags.StringVar(&f.request.To, "to", "", "address that is paid, or a wallet's name or number")
+	for _, flag := range []string{"from", "to"} {
+		_ = c.RegisterFlagCompletionFunc(flag, p.completeWallets)
+	}
+	flags.StringVar(&f.amount, "amount", "", "how much, for example 1.5")
+	flags.BoolVar(&f.request.Max, "max", false, "all that there is, instead of an amount")
+	flags.Float64Var(&f.request.FeeRate, "fee-rate", 0, "fee in sat/vB (default: the node's)")
+	flags.StringArrayVar(&f.request.Coins, "coin", nil, "spend this coin, TXID:N, and none that is not named")
+	psbtOut(c, &f.out, "the PSBT")
+	return c
+}
+
+func (p *program) runPSBTCreate(ctx context.Context, f psbtCreate) error {
+	if err := checkOut(f.out); err != nil {
+		return err
+	}
+	switch {
+	case f.request.To == "":
+		return usagef("whom to pay? say it with --to")
+	case f.amount == "" && !f.request.Max:
+		return usagef("how much? say it with --amount, for example --amount 1.5, or --max")
+	case f.amount != "" && f.request.Max:
+		return usagef("--amount and --max do not go together; give one")
+	case f.amount != "":
+		var err error
+		if f.request.Amount, err = parsePayment(f.amount); err != nil {
+			return err
+		}
+	}
+	return p.with(ctx, "psbt create", func(c *openChain) error {
+		made, err := c.CreatePSBT(ctx, f.request)
+		if err != nil {
+			return err
+		}
+		if err := p.writePSBT(f.out, made.PSBT); err != nil {
+			return err
+		}
+		if p.json {
+			return p.printJSON(psbtJSON{made.PSBT, f.out, made.View})
+		}
+		p.afterPSBT(f.out, made.View)
+		return nil
+	})
+}
+
+// psbtSign are the flags of psbt sign.
+type psbtSign struct {
+	file, wallet, sighash, out, passphraseFile string
+}
+
+func (p *program) psbtSignCommand() *cobra.Command {
+	var f psbtSign
+	c := &cobra.Command{
+		Use: "sign FILE|BASE64|-", Short: "Sign a PSBT with a wallet's keys",
+		Long: `Adds the signatures that a wallet can make. Look at it with lode psbt show first:
+a signature says yes to the whole transaction. What does not fit together, such as
+a script that is not that of the coin, is not signed.`,
+		Example: `  lode psbt sign pay.psbt --wallet Alice --out alice.psbt`,
+		Args:    needArgs("FILE"),
+		RunE: func(c *cobra.Command, args []string) error {
+			f.file = args[0]
+			return p.runPSBTSign(c.Context(), f)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.wallet, "wallet", "", "wallet that signs: name, number or address")
+	_ = c.RegisterFlagCompletionFunc("wallet", p.completeWallets)
+	flags.StringVar(&f.sighash, "sighash", "", "type of the signatures, if it is to be another than ALL")
+	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
+	psbtOut(c, &f.out, "the PSBT")
+	return c
+}
+
+// signedJSON is what psbt sign --json prints.
+type signedJSON struct {
+	rpc.SignedPSBT
+	File string `json:"file,omitempty"`
+}
+
+func (p *program) runPSBTSign(ctx context.Context, f psbtSign) error {
+	if err := checkOut(f.out); err != nil {
+		return err
+	}
+	if f.file == "-" && f.passphraseFile == "-" {
+		return usagef("standard input (-) can be read once")
+	}
+	text, err := p.readPSBT(f.file)
+	if err != nil {
+		return err
+	}
+	return p.with(ctx, "psbt sign", func(c *openChain) error {
+		w, err := p.chooseWallet(ctx, c, "Sign with", "--wallet", f.wallet)
+		if err != nil {
+			return err
+		}
+		request := rpc.SignPSBT{PSBT: text, Wallet: fmt.Sprint(w.Number), Sighash: f.sighash}
+		var signed rpc.SignedPSBT
+		err = p.unlocking(ctx, f.passphraseFile, func(passphrase string) (err error) {
+			request.Passphrase = passphrase
+			signed, err = c.SignPSBT(ctx, request)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if signed.Added == 0 {
+			return nothingSigned(signed)
+		}
+		if err := p.writePSBT(f.out, signed.PSBT); err != nil {
+			return err
+		}
+		if p.json {
+			return p.printJSON(signedJSON{signed, f.out})
+		}
+		p.screen.Notef("%s has signed: %s.\n", console.Clean(signed.Wallet), console.Count(signed.Added, "signature"))
+		for _, text := range signed.Refused {
+			p.screen.Notef("Not signed: %s.\n", console.Clean(text))
+		}
+		p.afterPSBT(f.out, signed.View)
+		return nil
+	})
+}
+
+// nothingSigned says why a wallet had nothing to add.
+func nothingSigned(s rpc.SignedPSBT) error {
+	if len(s.Refused) > 0 {
+		return errors.New("nothing was signed: " + strings.Join(s.Refused, "; "))
+	}
+	if s.Complete {
+		return errors.New("nothing was signed: all that is needed is there; lode psbt finalize is next")
+	}
+	return fmt.Errorf("nothing was signed: wallet %s has no key that is asked for, or has signed already; %s", s.Wallet, whatLacks(s.View))
+}
+
+// signerNames names those who could sign: by wallet, else by fingerprint.
+func signerNames(keys []rpc.PSBTKey) string {
+	var names []string
+	seen := make(map[string]bool)
+	for _, k := range keys {
+		name := keyName(k)
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+	}
+	return console.List(names)
+}
+
+func keyName(k rpc.PSBTKey) string {
+	switch {
+	case len(k.Wallets) > 0:
+		return console.Clean(strings.Join(k.Wallets, " or "))
+	case k.Fingerprint != "":
+		return "[" + k.Fingerprint + "]"
+	}
+	return console.Short(k.Key, 16)
+}
+
+// missingSigners names those who can still sign any input.
+func missingSigners(view rpc.PSBTView) string {
+	var keys []rpc.PSBTKey
+	for _, in := range view.Inputs {
+		if in.Status != "final" {
+			keys = append(keys, in.Missing...)
+		}
+	}
+	if len(keys) == 0 {
+		return "who has the keys"
+	}
+	return signerNames(keys)
+}
+
+// whatLacks says what each open input needs.
+func whatLacks(view rpc.PSBTView) string {
+	if view.Invalid != "" {
+		return view.Invalid
+	}
+	var list []string
+	for i, in := range view.Inputs {
+		if in.Status != "final" && !strings.HasPrefix(in.Status, "ready") {
+			list = append(list, fmt.Sprintf("input %d: %s", i, inputNeed(in)))
+		}
+	}
+	if len(list) == 0 {
+		return "nothing"
+	}
+	return console.Clean(strings.Join(list, "; "))
+}
+
+// inputNeed says how many signatures a multisig input needs yet, and otherwise
+// what the node says.
+func inputNeed(in rpc.PSBTInput) string {
+	if need := in.Required - len(in.Signed); in.Required > 0 && need > 0 && len(in.Missing) > 0 {
+		return fmt.Sprintf("%s of %s", console.Count(need, "more signature"), signerNames(in.Missing))
+	}
+	return in.Status
+}
+
+// showPSBT prints what a PSBT says.
+func (p *program) showPSBT(v rpc.PSBTView) {
+	fee := "not known: a coin is missing"
+	if v.Fee != nil {
+		fee = v.Fee.String()
+		if v.VSize > 0 {
+			fee += fmt.Sprintf("  (%s sat/vB, %s vB)", trimFloat(v.FeeRate), console.Thousands(v.VSize))
+		}
+	}
+	lock := ""
+	if v.LockTime > 0 {
+		lock = fmt.Sprintf("%d", v.LockTime)
+	}
+	p.screen.Fields(
+		[2]string{"Transaction", v.TxID},
+		[2]string{"Fee", fee},
+		[2]string{"Lock time", lock},
+		[2]string{"State", psbtState(v)},
+	)
+	for i, in := range v.Inputs {
+		p.screen.Printf("\nInput %d  %s\n", i, in.Coin)
+		p.screen.Fields(inputFields(in)...)
+	}
+	for i, out := range v.Outputs {
+		p.screen.Printf("\nOutput %d\n", i)
+		to := out.Address
+		if to == "" {
+			to = "script " + console.Short(out.Script, 50)
+		}
+		p.screen.Fields(
+			[2]string{"Amount", out.Amount.String()},
+			[2]string{"To", to},
+			[2]string{"Wallet", console.Clean(strings.Join(out.Wallets, ", "))},
+			[2]string{"Data", out.Data},
+		)
+	}
+}
+
+func psbtState(v rpc.PSBTView) string {
+	switch {
+	case v.Invalid != "":
+		return v.Invalid
+	case v.Complete, v.Next == "finalizer", v.Next == "extractor":
+		return "all have signed; lode psbt finalize is next"
+	}
+	return "not complete"
+}
+
+func inputFields(in rpc.PSBTInput) [][2]string {
+	amount := "not known"
+	if in.Amount != nil {
+		amount = in.Amount.String()
+	}
+	status := in.Status
+	if status != "final" {
+		status = inputNeed(in)
+	}
+	fields := [][2]string{
+		{"Amount", amount},
+		{"Address", in.Address},
+		{"Wallet", console.Clean(strings.Join(in.Wallets, ", "))},
+		{"Sighash", in.Sighash},
+	}
+	if in.Required > 0 {
+		fields = append(fields, [2]string{"Needs", console.Count(in.Required, "signature")})
+	}
+	for _, k := range in.Signed {
+		fields = append(fields, [2]string{"Signed", describeSigner(k)})
+	}
+	if status != "final" {
+		for _, k := range in.Missing {
+			fields = append(fields, [2]string{"Not signed", describeSigner(k)})
+		}
+	}
+	return append(fields, [2]string{"State", console.Clean(status)})
+}
+
+// describeSigner names a key, where it comes from, and what it signs for.
+func describeSigner(k rpc.PSBTKey) string {
+	text := keyName(k)
+	if len(k.Wallets) > 0 {
+		text += "  [" + k.Fingerprint + "]"
+	}
+	if k.Path != "" {
+		text += "  " + k.Path
+	}
+	if k.Leaf != "" {
+		text += "  script " + console.Short(k.Leaf, 12)
+	}
+	return text
+}
+
+func trimFloat(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") }
