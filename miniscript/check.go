@@ -2,30 +2,28 @@ package miniscript
 
 import "strconv"
 
-// Problem is why an expression must not be used, in Core's words.
-type Problem string
-
+// Why an expression must not be used, in Core's words.
 const (
-	Invalid       Problem = "is invalid" // its types do not fit, or its script is too long
-	Malleable     Problem = "is not sane: malleable witnesses exist"
-	NoSignature   Problem = "is not sane: witnesses without signature exist"
-	MixedLocks    Problem = "is not sane: contains mixes of timelocks expressed in blocks and seconds"
-	RepeatedKey   Problem = "is not sane: contains duplicate public keys"
-	TooLarge      Problem = "is not sane: needs witnesses that may exceed resource limits"
-	Insane        Problem = "is not sane" // not of type B
-	Unsatisfiable Problem = "is not satisfiable"
+	badTypes      = "is invalid" // or its script is too long
+	malleable     = "is not sane: malleable witnesses exist"
+	noSignature   = "is not sane: witnesses without signature exist"
+	mixedLocks    = "is not sane: contains mixes of timelocks expressed in blocks and seconds"
+	repeatedKey   = "is not sane: contains duplicate public keys"
+	tooLarge      = "is not sane: needs witnesses that may exceed resource limits"
+	insane        = "is not sane" // not of type B
+	unsatisfiable = "is not satisfiable"
 )
 
 // CheckError says which part of an expression has which problem. It is an
 // ErrInsane.
 type CheckError struct {
-	Sub     *Node // the innermost part with a problem
-	Problem Problem
+	Sub     *Node  // the innermost part with a problem
+	Problem string // in Core's words: "is invalid", "is not sane: ..."
 }
 
 // Text returns Core's message, in which keys are written as the function says.
 func (e *CheckError) Text(key func(i int) string) string {
-	return e.Sub.String(key) + " " + string(e.Problem)
+	return e.Sub.String(key) + " " + e.Problem
 }
 
 // Error returns the message with numbers in place of keys.
@@ -63,24 +61,24 @@ func (n *Node) Check() error {
 }
 
 // problem names what is wrong with a part, in Core's order.
-func (n *Node) problem(part *Node, sane bool) Problem {
+func (n *Node) problem(part *Node, sane bool) string {
 	switch {
 	case !part.valid():
-		return Invalid
+		return badTypes
 	case sane:
-		return Unsatisfiable
+		return unsatisfiable
 	case !part.typ.has(nonMall):
-		return Malleable
+		return malleable
 	case part == n && !part.typ.has(safe):
-		return NoSignature
+		return noSignature
 	case !part.typ.has(noMix):
-		return MixedLocks
+		return mixedLocks
 	case part.repeats:
-		return RepeatedKey
+		return repeatedKey
 	case !part.withinLimits():
-		return TooLarge
+		return tooLarge
 	default:
-		return Insane
+		return insane
 	}
 }
 

@@ -75,7 +75,7 @@ func TestLimits(t *testing.T) {
 		}
 		var check *CheckError
 		if errors.As(n.Check(), &check) {
-			return string(check.Problem)
+			return check.Problem
 		}
 		return "sane"
 	}
@@ -98,17 +98,17 @@ func TestLimits(t *testing.T) {
 	}{
 		// Each and_b has 3 operations, each pk one.
 		{"201 operations", chain(50, "and_b(older(1),a:", "pk(A)", ")"), "sane", "sane"},
-		{"205 operations", chain(51, "and_b(older(1),a:", "pk(A)", ")"), string(TooLarge), "sane"},
+		{"205 operations", chain(51, "and_b(older(1),a:", "pk(A)", ")"), tooLarge, "sane"},
 		{"99 keys", manyKeys(99), "unreadable", "sane"},
 		{"script over 3600 bytes", manyKeys(200), "unreadable", "sane"},
 		{"1000 items while running", chain(998, "and_b(older(1),a:", "pk(A)", ")"), "unreadable", "sane"},
-		{"1001 items while running", chain(999, "and_b(older(1),a:", "pk(A)", ")"), "unreadable", string(TooLarge)},
+		{"1001 items while running", chain(999, "and_b(older(1),a:", "pk(A)", ")"), "unreadable", tooLarge},
 		{"20 keys", multiKeys("multi", "20", 20), "sane", "unreadable"},
 		{"21 keys", multiKeys("multi", "1", 21), "unreadable", "unreadable"},
 		{"999 keys", multiKeys("multi_a", "999", 999), "unreadable", "sane"},
 		{"1000 keys", multiKeys("multi_a", "1", 1000), "unreadable", "unreadable"},
 		{"threshold over keys", multiKeys("multi_a", "3", 2), "unreadable", "unreadable"},
-		{"3599 bytes", chain(3564, "n", ":pk(A)", ""), string(TooLarge), "sane"},
+		{"3599 bytes", chain(3564, "n", ":pk(A)", ""), tooLarge, "sane"},
 		{"3601 bytes", chain(3566, "n", ":pk(A)", ""), "unreadable", "sane"},
 		{"largest leaf", chain(maxTapScript-34, "n", ":pk(A)", ""), "unreadable", "sane"},
 		{"over the largest leaf", chain(maxTapScript-33, "n", ":pk(A)", ""), "unreadable", "unreadable"},

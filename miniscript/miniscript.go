@@ -111,7 +111,7 @@ var (
 	// ErrInsane is what Check returns; the error is a *CheckError.
 	ErrInsane = errors.New("miniscript is not sane")
 	// ErrUnsatisfiable is what Satisfy returns where keys, preimages or locks
-	// are missing; the error is a *MissingError.
+	// are missing.
 	ErrUnsatisfiable = errors.New("the script cannot be satisfied with what is known")
 	// ErrMalleable is what Satisfy returns where others could alter every
 	// witness that it finds.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	//lint:ignore SA1019 One of the hashes that scripts have.
 	"golang.org/x/crypto/ripemd160"
 	"pgregory.net/rapid"
 

@@ -1,11 +1,5 @@
 package miniscript
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
-
 // Material is what Satisfy may use. A nil function has nothing to give.
 type Material struct {
 	// Sign returns the signature for a key, with its sighash byte if it has one.
@@ -29,40 +23,6 @@ type Satisfaction struct {
 	// meets all that are relied on, and After that of an after, which does so as
 	// the transaction's lock time; 0: none.
 	Older, After uint32
-}
-
-// MissingError says what an expression asked for and did not get: all of it, also
-// where one of several would have been enough. It is an ErrUnsatisfiable.
-type MissingError struct {
-	Keys         []int
-	Digests      []Digest
-	Older, After []uint32
-}
-
-// Digest is a hash whose preimage is asked for.
-type Digest struct {
-	Kind Hash
-	Sum  []byte
-}
-
-// Is makes every MissingError an ErrUnsatisfiable.
-func (e *MissingError) Is(target error) bool { return target == ErrUnsatisfiable }
-
-// Error counts what is missing.
-func (e *MissingError) Error() string {
-	var parts []string
-	add := func(n int, what string) {
-		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, what))
-		}
-	}
-	add(len(e.Keys), "signatures")
-	add(len(e.Digests), "preimages")
-	add(len(e.Older)+len(e.After), "time locks")
-	if parts == nil {
-		return ErrUnsatisfiable.Error()
-	}
-	return ErrUnsatisfiable.Error() + "; not available: " + strings.Join(parts, ", ")
 }
 
 // input is one way of satisfying or dissatisfying a node (Core's InputStack).
@@ -188,15 +148,16 @@ func (a input) malleable() input {
 }
 
 // Satisfy returns the cheapest witness that nobody else can alter (Core's
-// Node::Satisfy). The error is a *MissingError or ErrMalleable. A witness that is
-// found runs if Check finds nothing wrong; of other expressions it may be over a
+// Node::Satisfy). It asks for everything in the expression, so that the
+// functions of m see all that might be wanted. The error is ErrUnsatisfiable or
+// ErrMalleable. A witness that is found runs if Check finds nothing wrong; of other expressions it may be over a
 // limit, and ways may be missed that need locks of both kinds in different parts.
 func (n *Node) Satisfy(m Material) (*Satisfaction, error) {
 	s := satisfier{Material: m, sigs: map[int]input{}}
 	w := eval(n, s.ways)
 	switch {
 	case !w.sat.ok:
-		return nil, &s.missing
+		return nil, ErrUnsatisfiable
 	case w.sat.mall || !w.sat.sig:
 		return nil, ErrMalleable
 	}
@@ -219,11 +180,10 @@ func (a input) list() [][]byte {
 	return out
 }
 
-// satisfier asks for material, each signature once, and notes what is missing.
+// satisfier asks for material, each signature once.
 type satisfier struct {
 	Material
-	sigs    map[int]input
-	missing MissingError
+	sigs map[int]input
 }
 
 func (s *satisfier) sign(key int) input {
@@ -237,9 +197,6 @@ func (s *satisfier) sign(key int) input {
 			in.sig = true
 		}
 	}
-	if !in.ok {
-		s.missing.Keys = append(s.missing.Keys, key)
-	}
 	s.sigs[key] = in
 	return in
 }
@@ -250,7 +207,6 @@ func (s *satisfier) preimage(h Hash, digest []byte) input {
 			return single(p)
 		}
 	}
-	s.missing.Digests = append(s.missing.Digests, Digest{h, slices.Clone(digest)})
 	return input{}
 }
 
@@ -320,20 +276,17 @@ func (s *satisfier) leaf(n *Node) ways {
 			raw = s.KeyBytes(n.keys[0])
 		}
 		if raw == nil {
-			s.missing.Keys = append(s.missing.Keys, n.keys[0])
 			return ways{}
 		}
 		key := single(raw)
 		return ways{s.sign(n.keys[0]).then(key), zero.then(key)}
 	case older:
 		if s.Older == nil || !s.Older(n.k) {
-			s.missing.Older = append(s.missing.Older, n.k)
 			return ways{}
 		}
 		return ways{sat: input{ok: true, older: n.k}}
 	case after:
 		if s.After == nil || !s.After(n.k) {
-			s.missing.After = append(s.missing.After, n.k)
 			return ways{}
 		}
 		return ways{sat: input{ok: true, after: n.k}}
