@@ -26,7 +26,7 @@ func (h *Host) registerBackupWallet(s *rpc.Server) {
 			Example: `'{"wallet":"Wallet1","backup_passphrase":"…"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.BackupWallet) (any, error) { return w.backup(ctx, r) }, h),
 		}, {
-			Name: "lode_restorebackup", Summary: "Makes a wallet of its backup and finds its coins. A wallet that is here is never replaced.",
+			Name: "lode_restorewallet", Summary: "Makes a wallet of its backup and finds its coins. A wallet that is here is never replaced.",
 			Params: []rpc.Param{
 				{Name: "data", Type: rpc.String, Help: "The backup's file, base64"},
 				{Name: "backup_passphrase", Type: rpc.String, Optional: true, Help: "That it is under"},
@@ -322,9 +322,9 @@ func (h *Host) restoreWallet(ctx context.Context, r *rpc.Request) (any, error) {
 	b, err := h.wallets.vault.OpenCopy(data, nil)
 	switch {
 	case errors.Is(err, vault.ErrNoBackup) && vault.IsBackup(data):
-		return nil, rpc.CodeWallet.New("Wallet file verification failed. This backup is under a passphrase of its own: lode wallet restore --from FILE, or lode_restorebackup")
+		return nil, rpc.CodeWallet.New("Wallet file verification failed. This backup is under a passphrase of its own: lode wallet restore --from FILE, or lode_restorewallet")
 	case errors.Is(err, vault.ErrForeign):
-		return nil, rpc.CodeWallet.New("Wallet file verification failed. This copy is under the passphrase of another folder: lode wallet restore --from FILE, or lode_restorebackup with it")
+		return nil, rpc.CodeWallet.New("Wallet file verification failed. This copy is under the passphrase of another folder: lode wallet restore --from FILE, or lode_restorewallet with it")
 	case err != nil:
 		return nil, walletError(err)
 	}

@@ -59,7 +59,7 @@ type WalletBackup struct {
 	Name   string `json:"suggested_name"` // of a file
 }
 
-// RestoreBackup is the request of lode_restorebackup.
+// RestoreBackup is the request of lode_restorewallet.
 type RestoreBackup struct {
 	Data             []byte `json:"data"`
 	BackupPassphrase string `json:"backup_passphrase"`
@@ -69,7 +69,7 @@ type RestoreBackup struct {
 	Merge            bool   `json:"merge,omitempty"`       // take what the wallet that is here lacks: labels, notes, indexes given out
 }
 
-// RestoredBackup is the result of lode_restorebackup.
+// RestoredBackup is the result of lode_restorewallet.
 type RestoredBackup struct {
 	Wallet   Wallet   `json:"wallet"`
 	Merged   bool     `json:"merged"` // it was here already
@@ -119,7 +119,7 @@ func (c *Client) BackupWallet(ctx context.Context, r BackupWallet) (WalletBackup
 	return ask[WalletBackup](ctx, c, "lode_backupwallet", r)
 }
 
-// RestoreBackup calls lode_restorebackup.
+// RestoreBackup calls lode_restorewallet.
 func (c *Client) RestoreBackup(ctx context.Context, r RestoreBackup) (RestoredBackup, error) {
-	return ask[RestoredBackup](ctx, c, "lode_restorebackup", r)
+	return ask[RestoredBackup](ctx, c, "lode_restorewallet", r)
 }
