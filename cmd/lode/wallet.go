@@ -50,6 +50,10 @@ func (p *program) walletListCommand() *cobra.Command {
 				if p.json {
 					return p.printJSON(wallets)
 				}
+				if len(wallets) == 0 && status.Wallets > 0 {
+					p.screen.Printf("All wallets are archived; lode wallet list --all shows them.\n")
+					return nil
+				}
 				if len(wallets) == 0 {
 					p.screen.Printf("%s\n", capital(noWallet(ctx, c).Error()))
 					return nil
