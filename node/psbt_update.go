@@ -21,11 +21,11 @@ type packetSolver interface {
 	key(pub []byte, from psbt.Origin) (descriptor.Key, bool)
 }
 
-// process updates all inputs and outputs of a packet and signs what it can
+// processPacket updates all inputs and outputs of a packet and signs what it can
 // (Core's ProcessPSBT). It reports whether all inputs are complete. What an input
 // is refused for is in refused, at its place; a sighash type that is not the
 // packet's is an error.
-func process(p *psbt.Packet, solve packetSolver, o psbt.Options) (complete bool, refused []error, err error) {
+func processPacket(p *psbt.Packet, solve packetSolver, o psbt.Options) (complete bool, refused []error, err error) {
 	s := psbt.NewSigner(p)
 	complete, refused = true, make([]error, len(p.Inputs))
 	for i := range p.Inputs {
@@ -113,7 +113,7 @@ func (h *Host) utxoUpdatePSBT(ctx context.Context, r *rpc.Request) (any, error) 
 		return nil, err
 	}
 	const all = 1
-	if _, _, err := process(p, solve, psbt.Options{Origins: true, Sighash: all}); err != nil {
+	if _, _, err := processPacket(p, solve, psbt.Options{Origins: true, Sighash: all}); err != nil {
 		return nil, err
 	}
 	p.DropTransactions(all)
@@ -180,7 +180,7 @@ func parseSighash(name string) (uint32, error) {
 // signedReply processes a packet, whose inputs have what they spend, for the
 // methods that sign.
 func signedReply(p *psbt.Packet, solve packetSolver, o psbt.Options) (any, error) {
-	complete, _, err := process(p, solve, o)
+	complete, _, err := processPacket(p, solve, o)
 	if errors.Is(err, psbt.ErrSighash) {
 		return nil, rpc.CodeDeserialization.New("Specified sighash value does not match value stored in PSBT")
 	}

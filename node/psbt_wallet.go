@@ -378,7 +378,7 @@ func (w *wallets) packetOfDraft(ctx context.Context, p *payment, origins bool) (
 		return nil, err
 	}
 	o := psbt.Options{Origins: origins}
-	if _, _, err := process(packet, ring, o); err != nil {
+	if _, _, err := processPacket(packet, ring, o); err != nil {
 		return nil, err
 	}
 	packet.DropTransactions(o.Sighash)

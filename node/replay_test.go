@@ -190,6 +190,7 @@ func coreMethods() map[string]bool {
 	h.registerWait(s)
 	h.registerMempool(s)
 	h.registerRaw(s)
+	h.registerPSBT(s)
 	names := map[string]bool{}
 	for _, m := range s.Methods() {
 		names[m.Name] = true
