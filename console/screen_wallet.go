@@ -37,14 +37,13 @@ func newWalletPage(s *screens, row WalletRow) *walletPage { return &walletPage{s
 
 // shown reads the sums anew.
 func (p *walletPage) shown() tea.Cmd {
-	return ask(p.s, p.s.teller.Wallets, func(rows []WalletRow, err error) tea.Cmd {
-		for _, row := range rows {
-			if err == nil && row.Number == p.row.Number {
+	return ask(p.s, func(ctx context.Context) (WalletRow, error) { return p.s.teller.Wallet(ctx, p.row.Number) },
+		func(row WalletRow, err error) tea.Cmd {
+			if err == nil {
 				p.row = row
 			}
-		}
-		return nil
-	})
+			return nil
+		})
 }
 
 func (p *walletPage) title() (left, right string) {

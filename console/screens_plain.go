@@ -89,12 +89,8 @@ func (s *Screen) walletPlain(ctx context.Context, t Teller, row WalletRow) error
 		case err != nil:
 			s.Notef("%s\n", Clean(err.Error()))
 		}
-		if rows, err := t.Wallets(ctx); err == nil {
-			for _, now := range rows {
-				if now.Number == row.Number {
-					row = now
-				}
-			}
+		if now, err := t.Wallet(ctx, row.Number); err == nil {
+			row = now
 		}
 	}
 }

@@ -49,6 +49,15 @@ func newFakeTeller() *fakeTeller {
 }
 
 func (f *fakeTeller) Wallets(context.Context) ([]WalletRow, error) { return slices.Clone(f.rows), nil }
+func (f *fakeTeller) Wallet(_ context.Context, number int) (WalletRow, error) {
+	for _, row := range f.rows {
+		if row.Number == number {
+			return row, nil
+		}
+	}
+	return WalletRow{}, errors.New("no such wallet")
+}
+
 func (f *fakeTeller) Details(context.Context, int) ([][2]string, error) {
 	return [][2]string{
 		{"Number", "1"}, {"Type", "bech32"}, {"Path", "m/84'/1'/0'/0/0"},

@@ -15,6 +15,8 @@ import (
 type Teller interface {
 	// Wallets lists the wallets, those left out that are archived.
 	Wallets(ctx context.Context) ([]WalletRow, error)
+	// Wallet returns one of them.
+	Wallet(ctx context.Context, number int) (WalletRow, error)
 	// Details tells about a wallet, as pairs of a label and a value.
 	Details(ctx context.Context, number int) ([][2]string, error)
 	// Quote computes a payment and makes none.

@@ -19,6 +19,12 @@ import (
 type teller struct {
 	p *program
 	c *openChain
+
+	// base is what each payment has beside what is typed, and passphraseFile is
+	// tried before a passphrase is asked for.
+	base           rpc.SendRequest
+	passphraseFile string
+	sent           rpc.SendPlan // the last payment that was made
 }
 
 // newKey returns a key under which a payment is made once.
@@ -63,6 +69,12 @@ func (t *teller) Wallets(ctx context.Context) ([]console.WalletRow, error) {
 		rows[i] = walletRow(w)
 	}
 	return rows, nil
+}
+
+// Wallet implements console.Teller.
+func (t *teller) Wallet(ctx context.Context, number int) (console.WalletRow, error) {
+	w, err := t.c.FindWallet(ctx, strconv.Itoa(number))
+	return walletRow(w), t.told(ctx, err)
 }
 
 // Details implements console.Teller.

@@ -19,7 +19,8 @@ func (t *teller) request(o console.Order) (r rpc.SendRequest, link paymentURI, e
 	wrong := func(field string, err error) (rpc.SendRequest, paymentURI, error) {
 		return r, link, &console.InputError{Field: field, Text: capital(oneLine(err))}
 	}
-	r = rpc.SendRequest{From: strconv.Itoa(o.From), To: o.To, Key: o.Key}
+	r = t.base
+	r.From, r.To, r.Key = strconv.Itoa(o.From), o.To, o.Key
 	if isURI(o.To) {
 		if link, err = parseURI(o.To); err != nil {
 			return wrong(console.FieldTo, err)
@@ -128,7 +129,11 @@ func (t *teller) Pay(ctx context.Context, o console.Order, passphrase string) (c
 	if err != nil {
 		return console.Paid{}, err
 	}
-	r.Passphrase = passphrase
+	if r.Passphrase = passphrase; passphrase == "" && t.passphraseFile != "" {
+		if r.Passphrase, err = t.p.readPassphrase(t.passphraseFile); err != nil {
+			return console.Paid{}, err
+		}
+	}
 	sent, err := t.c.Send(ctx, r)
 	if err != nil {
 		if told := t.told(ctx, err); errors.Is(told, console.ErrLocked) || errors.Is(told, console.ErrPassphrase) {
@@ -136,9 +141,32 @@ func (t *teller) Pay(ctx context.Context, o console.Order, passphrase string) (c
 		}
 		return console.Paid{}, t.blamed(ctx, err)
 	}
+	t.sent = sent
 	paid := console.Paid{TxID: sent.TxID}
 	if status, err := t.c.Status(ctx); err == nil {
 		paid.Next = t.p.nextBlock(status)
 	}
 	return paid, nil
+}
+
+// sendOnScreen lets the person fill in what a payment lacks and makes it. What
+// base holds beside From, To, Amount and FeeRate is part of it.
+func (p *program) sendOnScreen(ctx context.Context, c *openChain, from rpc.Wallet, base rpc.SendRequest, passphraseFile string) (rpc.SendPlan, error) {
+	o := console.Order{To: base.To}
+	switch {
+	case base.Max:
+		o.Amount = "max"
+	case base.Amount != 0:
+		o.Amount = base.Amount.String()
+	}
+	switch {
+	case base.FeeRate != 0:
+		o.Rate = strconv.FormatFloat(base.FeeRate, 'f', -1, 64)
+	case base.Target != 0:
+		o.Rate = console.Count(base.Target, "block")
+	}
+	base.To, base.Amount, base.Max, base.FeeRate, base.Target = "", 0, false, 0, 0
+	t := &teller{p: p, c: c, base: base, passphraseFile: passphraseFile}
+	_, err := p.screen.SendForm(ctx, t, walletRow(from), o)
+	return t.sent, err
 }

@@ -39,7 +39,7 @@ func (p *program) runWallets(ctx context.Context, c *openChain) error {
 	if !p.screen.Interactive {
 		return usagef("nobody can be asked here; take lode wallet list, lode send, lode receive or lode history with a wallet")
 	}
-	err = p.screen.Wallets(ctx, &teller{p, c})
+	err = p.screen.Wallets(ctx, &teller{p: p, c: c})
 	if errors.Is(err, console.ErrCancelled) {
 		err = errLeftWallets
 	}
