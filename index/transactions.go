@@ -65,6 +65,18 @@ func (t *Transactions) Run(ctx context.Context) error {
 	return nil
 }
 
+// Height returns that of the last block seen, -1 before the first.
+func (t *Transactions) Height() (int32, error) {
+	hash, err := follower{t.store}.Position()
+	if err != nil || hash == (chainhash.Hash{}) {
+		return -1, err
+	}
+	if e := t.chain.ByHash(hash); e != nil {
+		return e.Height, nil
+	}
+	return -1, nil
+}
+
 // Find returns where a transaction stands in the best chain of now; false when
 // it is not there.
 func (t *Transactions) Find(ctx context.Context, txid chainhash.Hash) (Location, bool, error) {

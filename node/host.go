@@ -62,6 +62,7 @@ type Host struct {
 	pool     *mempool.Pool
 	txindex  *index.Transactions
 	filters  *index.Filters
+	fees     *fees    // node/fees.go
 	wallets  *wallets // node/wallets.go
 	backups  *backups // node/backups.go
 	jobs     *jobs    // node/jobs.go
@@ -253,6 +254,7 @@ func (h *Host) openPool() (err error) {
 	}
 	h.txindex = index.Open(h.store, h.chain)
 	h.filters = index.OpenFilters(h.store, h.chain, h.exec)
+	h.fees = &fees{host: h}
 	return nil
 }
 
@@ -440,6 +442,8 @@ func (h *Host) registerAll(s *rpc.Server) {
 	h.registerChain(s)
 	h.registerWait(s)
 	h.registerMempool(s)
+	h.registerFees(s)
+	h.registerFilters(s)
 	h.registerRaw(s)
 	h.registerDescriptors(s)
 	h.registerLode(s)

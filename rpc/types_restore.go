@@ -14,3 +14,10 @@ type Rescanned struct {
 	Height     int32    `json:"height"`      // of the tip
 	BlocksRead int64    `json:"blocks_read"` // of all in between: the others' filters told that there is nothing
 }
+
+// FeeEstimate is the reply of estimatesmartfee. There always is a feerate.
+type FeeEstimate struct {
+	FeeRate Amount `json:"feerate"` // per 1,000 vbytes
+	Blocks  int    `json:"blocks"`  // the target
+	Reason  string `json:"reason"`  // what the estimate rests on; lode's own
+}

@@ -17,6 +17,7 @@ type selection struct {
 	height  int32 // of the block
 	cutoff  int64 // its lock-time cutoff: the parent's median time (BIP113)
 	minRate int64 // satoshis per 1,000 vbytes
+	any     bool  // forecast takes whatever it gets
 
 	items  []item
 	queue  itemQueue
@@ -213,8 +214,12 @@ func (q *itemQueue) Swap(i, j int) {
 	q.items[q.list[i]].place, q.items[q.list[j]].place = i, j
 }
 
-// Push is called by package heap, never here: the queue only shrinks.
-func (q *itemQueue) Push(x any) { q.list = append(q.list, x.(int)) }
+// Push is called by package heap: a forecast puts back what did not fit.
+func (q *itemQueue) Push(x any) {
+	i := x.(int)
+	q.items[i].place = len(q.list)
+	q.list = append(q.list, i)
+}
 
 // Pop is called by package heap.
 func (q *itemQueue) Pop() any {

@@ -23,6 +23,7 @@ type restore struct {
 	passphraseFile      string
 	askBIP39            bool
 	bip39PassphraseFile string
+	gap                 int
 }
 
 func (p *program) walletRestoreCommand() *cobra.Command {
@@ -37,7 +38,8 @@ give a file, or - for standard input. Arguments of a program are public, so
 words are taken from them only with --words-from-args.
 
 The search tries all four address types (BIP44, 49, 84, 86), account after
-account until one was never used, and finds the coins on the chain. --path
+account until one was never used, and finds the coins on the chain. It can be
+interrupted: with the same words it goes on where it was. --path
 restores one key at a path of your own instead.
 
 --from restores a wallet from its backup (lode wallet backup), with labels and
@@ -76,6 +78,7 @@ what it has given out. A wallet that is here is never replaced.`,
 	flags.StringVar(&f.bip39PassphraseFile, "bip39-passphrase-file", "", "file with the words' own passphrase (BIP39), if they have one")
 	flags.BoolVar(&f.askBIP39, "bip39-passphrase", false, "ask for the words' own passphrase (BIP39)")
 	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
+	flags.IntVar(&f.gap, "gap", 0, gapHelp)
 	b.addTo(c)
 	return c
 }
@@ -90,6 +93,8 @@ func (p *program) runRestore(ctx context.Context, f restore) error {
 		return usagef("give the words in a file or with --words, not both")
 	case f.path != "" && f.kind == "":
 		return usagef("--path needs --type: bech32, bech32m, p2sh-segwit or legacy")
+	case f.gap < 0:
+		return usagef("--gap %d: at least 1", f.gap)
 	case f.file == "-" && f.passphraseFile == "-":
 		return usagef("standard input can hold the words or the passphrase, not both")
 	}
@@ -110,12 +115,11 @@ func (p *program) runRestore(ctx context.Context, f restore) error {
 			return errPublishedWords
 		}
 		var restored rpc.Restored
-		err := p.unlocking(ctx, f.passphraseFile, func(passphrase string) (err error) {
-			restored, err = c.RestoreWords(ctx, rpc.RestoreWords{
+		err := p.unlocking(ctx, f.passphraseFile, func(passphrase string) error {
+			return p.job(ctx, c, "Searching", "lode_startrestore", rpc.RestoreWords{
 				Mnemonic: mnemonic, BIP39Passphrase: bip39Passphrase,
-				Name: f.name, Path: f.path, Type: f.kind, Passphrase: passphrase,
-			})
-			return err
+				Name: f.name, Path: f.path, Type: f.kind, Passphrase: passphrase, Gap: f.gap,
+			}, &restored)
 		})
 		if err != nil {
 			return err
