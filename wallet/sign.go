@@ -50,6 +50,7 @@ type signer struct {
 	out    *descriptor.Output
 	value  int64
 	kind   txscript.SigHashType
+	jobs   []*job // ECDSA signatures that are still to be made
 }
 
 // Signatures returns the signatures of input i that the private keys of out
@@ -61,7 +62,9 @@ func Signatures(tx *wire.MsgTx, i int, hashes *txscript.TxSigHashes, prev txscri
 	if err != nil {
 		return nil, err
 	}
-	return s.all(false)
+	sigs, err := s.all(false)
+	signAll(s.jobs)
+	return sigs, err
 }
 
 func newSigner(tx *wire.MsgTx, i int, hashes *txscript.TxSigHashes, prev txscript.PrevOutputFetcher, out *descriptor.Output, sighash txscript.SigHashType) (*signer, error) {
@@ -72,16 +75,16 @@ func newSigner(tx *wire.MsgTx, i int, hashes *txscript.TxSigHashes, prev txscrip
 	if !bytes.Equal(coin.PkScript, out.Script) {
 		return nil, fmt.Errorf("input %d: %w", i, ErrKey)
 	}
-	return &signer{tx, i, hashes, prev, out, coin.Value, sighash}, nil
+	return &signer{tx: tx, i: i, hashes: hashes, prev: prev, out: out, value: coin.Value, kind: sighash}, nil
 }
 
-// all makes the signatures. A key path that is signed is enough where brief is
-// asked for.
+// all makes the signatures, those of ECDSA once its jobs are done. A key path
+// that is signed is enough where brief is asked for.
 func (s *signer) all(brief bool) ([]Signature, error) {
 	if address.KindOf(s.out.Script) == address.P2TR {
 		return s.taproot(brief)
 	}
-	var sigs []Signature
+	sigs := make([]Signature, 0, len(s.out.Keys)) // whose elements stay where they are
 	var hash []byte
 	for k := range s.out.Keys {
 		key := &s.out.Keys[k]
@@ -95,7 +98,8 @@ func (s *signer) all(brief bool) ([]Signature, error) {
 				return nil, err
 			}
 		}
-		sigs = append(sigs, Signature{PubKey: key.Public, Sig: append(keys.SignLowR(private, hash).Serialize(), byte(s.ecdsaKind())), Hash: hash})
+		sigs = append(sigs, Signature{PubKey: key.Public, Hash: hash})
+		s.jobs = append(s.jobs, &job{key: private, hash: hash, kind: byte(s.ecdsaKind()), to: &sigs[len(sigs)-1].Sig})
 	}
 	return sigs, nil
 }
@@ -302,40 +306,106 @@ func Sign(tx *wire.MsgTx, coins []Coin, solve Solver, o SignOptions) (complete b
 		prev[coins[i].OutPoint] = wire.NewTxOut(int64(coins[i].Value), coins[i].Script)
 	}
 	hashes := txscript.NewTxSigHashes(tx, prev)
-	known := !slices.ContainsFunc(coins, func(c Coin) bool { return len(c.Script) == 0 })
-	failed := make([]error, len(coins))
-	made := make([][]Signature, len(coins))
-	// Legacy hashes read all inputs: they are changed when all is signed.
-	inputs := make([]wire.TxIn, len(coins))
-	task := func(i int) error {
-		inputs[i] = *tx.TxIn[i]
-		// What taproot signs covers all coins (BIP341).
-		if len(coins[i].Script) == 0 || !known && address.KindOf(coins[i].Script) == address.P2TR {
-			failed[i] = ErrUnknownCoin
-			return nil
-		}
-		made[i], failed[i] = signOne(tx, i, &inputs[i], &coins[i], hashes, prev, solve, &o)
-		return nil
+	b := &signing{tx: tx, coins: coins, hashes: hashes, prev: prev, solve: solve, o: &o, inputs: make([]wire.TxIn, len(coins)), results: make([]signed, len(coins))}
+	b.known = !slices.ContainsFunc(coins, func(c Coin) bool { return len(c.Script) == 0 })
+	batches := (len(coins) + signBatch - 1) / signBatch
+	task := func(n int) error { b.batch(n*signBatch, min(len(coins), (n+1)*signBatch)); return nil }
+	if o.Run == nil {
+		o.Run = inOrder
 	}
-	if o.Run != nil {
-		if _, err := o.Run(len(coins), task); err != nil {
-			return false, nil, err
-		}
-	} else {
-		for i := range coins {
-			_ = task(i) // its failures are in failed
-		}
+	if _, err := o.Run(batches, task); err != nil {
+		return false, nil, err
 	}
 	for i := range coins {
-		*tx.TxIn[i] = inputs[i]
-		if failed[i] != nil {
-			errs = append(errs, InputError{i, coins[i].OutPoint, failed[i]})
+		*tx.TxIn[i] = b.inputs[i]
+		if err := b.results[i].err; err != nil {
+			errs = append(errs, InputError{i, coins[i].OutPoint, err})
 		}
 		if o.Signed != nil {
-			o.Signed(i, made[i])
+			o.Signed(i, b.results[i].sigs)
 		}
 	}
 	return len(errs) == 0, errs, nil
+}
+
+// inOrder does tasks one after the other.
+func inOrder(n int, task func(i int) error) (int, error) {
+	for i := range n {
+		if err := task(i); err != nil {
+			return i, err
+		}
+	}
+	return n, nil
+}
+
+// signBatch is how many inputs are signed at once; policy.
+const signBatch = 64
+
+// signing is a transaction that is being signed.
+type signing struct {
+	tx      *wire.MsgTx
+	coins   []Coin
+	hashes  *txscript.TxSigHashes
+	prev    spent
+	solve   Solver
+	o       *SignOptions
+	known   bool        // all coins are
+	inputs  []wire.TxIn // as they will be: legacy hashes read them all while others are signed
+	results []signed
+}
+
+// signed is what came of an input.
+type signed struct {
+	sigs   []Signature
+	err    error
+	signer *signer
+}
+
+// batch signs the inputs from one to before another.
+func (b *signing) batch(from, to int) {
+	var jobs []*job
+	for i := from; i < to; i++ {
+		b.inputs[i] = *b.tx.TxIn[i]
+		r := &b.results[i]
+		if r.signer, r.err = b.signer(i); r.err != nil {
+			continue
+		}
+		r.sigs, r.err = r.signer.all(true)
+		jobs = append(jobs, r.signer.jobs...)
+	}
+	signAll(jobs)
+	for i := from; i < to; i++ {
+		if b.results[i].err == nil {
+			b.finish(i)
+		}
+	}
+}
+
+// signer solves the coin of an input.
+func (b *signing) signer(i int) (*signer, error) {
+	c := &b.coins[i]
+	// What taproot signs covers all coins (BIP341).
+	if len(c.Script) == 0 || !b.known && address.KindOf(c.Script) == address.P2TR {
+		return nil, ErrUnknownCoin
+	}
+	out, err := b.solve(c)
+	if err != nil {
+		return nil, err
+	}
+	if out == nil {
+		return nil, ErrKey
+	}
+	return newSigner(b.tx, i, b.hashes, b.prev, out, b.o.SigHash)
+}
+
+// finish completes an input that is signed, as far as that goes.
+func (b *signing) finish(i int) {
+	r, in := &b.results[i], &b.inputs[i]
+	all := append(r.signer.given(r.sigs), r.sigs...)
+	r.err = finishInput(b.tx, in, r.signer.out, all, b.o.Preimages)
+	if errors.Is(r.err, descriptor.ErrUnsatisfiable) {
+		r.signer.partly(in, all)
+	}
 }
 
 // spent gives the outputs that a transaction spends.
@@ -343,32 +413,6 @@ type spent map[wire.OutPoint]*wire.TxOut
 
 // FetchPrevOutput returns one of them.
 func (s spent) FetchPrevOutput(op wire.OutPoint) *wire.TxOut { return s[op] }
-
-// signOne signs input i, of which in is a copy that gets what it makes.
-func signOne(tx *wire.MsgTx, i int, in *wire.TxIn, c *Coin, hashes *txscript.TxSigHashes, prev spent, solve Solver, o *SignOptions) ([]Signature, error) {
-	out, err := solve(c)
-	if err != nil {
-		return nil, err
-	}
-	if out == nil {
-		return nil, ErrKey
-	}
-	s, err := newSigner(tx, i, hashes, prev, out, o.SigHash)
-	if err != nil {
-		return nil, err
-	}
-	sigs, err := s.all(true)
-	if err != nil {
-		return nil, err
-	}
-	given := s.given(sigs)
-	all := append(given, sigs...)
-	err = finishInput(tx, in, out, all, o.Preimages)
-	if errors.Is(err, descriptor.ErrUnsatisfiable) {
-		s.partly(in, all)
-	}
-	return sigs, err
-}
 
 // TypeOf returns the type of address that a wallet's script is of. A script
 // hash is always that of a P2WPKH program here.
