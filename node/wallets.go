@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -41,7 +40,8 @@ type wallets struct {
 	behind  map[uint32]bool // look-ahead scripts are still to be derived
 	derived map[uint32]wallet.Source
 
-	parsed sync.Map // *vault.Wallet → *parsedWallet
+	parsed   sync.Map // *vault.Wallet → *parsedWallet
+	unloaded sync.Map // numbers of wallets that Core's methods do not see
 
 	scans scans // node/wallets_rescan.go
 
@@ -131,9 +131,12 @@ func (w *wallets) strangers() (bool, error) {
 		if !w.book.Has(number) {
 			continue
 		}
-		first, err := hex.DecodeString(file.Header().Script)
+		first, err := w.firstScript(file)
 		if err != nil {
 			return false, err
+		}
+		if first == nil {
+			continue // it has no descriptors yet
 		}
 		owners, err := w.book.Owners(w.host.store, first)
 		if err != nil {

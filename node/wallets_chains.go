@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"encoding/hex"
 
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/descriptor"
@@ -71,7 +72,12 @@ func receiveRole(roles []role, head vault.Header, t keys.Type) *role {
 // changeRole returns the chain that change goes to, nil when there is none: of a
 // type, else of the wallet's own, else what gives its addresses.
 func changeRole(roles []role, head vault.Header, t keys.Type) *role {
-	for _, t := range [...]keys.Type{t, keys.Type(head.Type), keys.Bech32, ""} {
+	if t != "" {
+		if r := active(roles, true, t); r != nil {
+			return r
+		}
+	}
+	for _, t := range [...]keys.Type{keys.Type(head.Type), keys.Bech32, ""} {
 		if r := active(roles, true, t); r != nil {
 			return r
 		}
@@ -95,6 +101,24 @@ func (w *wallets) firstFree(file *vault.Wallet, r *role) uint32 {
 // scriptAt returns the script of an index, the first where there are several.
 func (r *role) scriptAt(index uint32) ([]byte, error) {
 	return firstScript(wallet.Descriptors([]*descriptor.Descriptor{r.parsed}), 0, index)
+}
+
+// firstScript returns the script of a wallet's first address, nil for one that
+// has none yet.
+func (w *wallets) firstScript(file *vault.Wallet) ([]byte, error) {
+	head := file.Header()
+	if head.Script != "" {
+		return hex.DecodeString(head.Script)
+	}
+	roles, err := w.roles(file)
+	if err != nil || len(roles) == 0 {
+		return nil, err
+	}
+	r := receiveRole(roles, head, "")
+	if r == nil {
+		r = &roles[0]
+	}
+	return r.scriptAt(r.Begin)
 }
 
 // errNoAddresses is Core's text for a type that a wallet has no descriptor of.
@@ -227,7 +251,7 @@ func (c *coreWallet) addType(ctx context.Context, t keys.Type) error {
 		}
 		secret[i] = descriptor.WithChecksum(secret[i])
 	}
-	return c.addDescriptors(ctx, c.file, list, secret)
+	return c.addDescriptors(ctx, c.file, list, secret, nil)
 }
 
 // accountOfType returns the account of another type of address that the words
@@ -242,9 +266,9 @@ func (r *ring) accountOfType(t keys.Type) (*keys.Account, error) {
 // addDescriptors adds descriptors to a wallet, or changes those it has, and
 // watches their scripts. Blocks in which those may have been paid before are
 // searched.
-func (w *wallets) addDescriptors(ctx context.Context, file *vault.Wallet, list []vault.Descriptor, private []string) error {
+func (w *wallets) addDescriptors(ctx context.Context, file *vault.Wallet, list []vault.Descriptor, private []string, key *vault.Key) error {
 	w.making.Lock()
-	err := w.vault.AddDescriptors(file, list, private, nil)
+	err := w.vault.AddDescriptors(file, list, private, key)
 	w.making.Unlock()
 	if err != nil {
 		return walletError(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/lode-chain/lode/internal/vault"
-	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/rpc"
 	"github.com/lode-chain/lode/wallet"
 )
@@ -13,7 +12,7 @@ import (
 func (h *Host) registerCoreWallet(s *rpc.Server) {
 	for _, m := range []rpc.Method{
 		{
-			Name: "listwallets", Summary: "Lists the names of all wallets; all are always loaded.", Handler: h.listWallets,
+			Name: "listwallets", Summary: "Lists the names of the wallets that are loaded: all but those that were unloaded.", Handler: h.listWallets,
 		}, {
 			Name: "getwalletinfo", Summary: "Returns a wallet's state.", Handler: onWallet(h, (*coreWallet).info),
 		}, {
@@ -24,7 +23,7 @@ func (h *Host) registerCoreWallet(s *rpc.Server) {
 				{Name: "dummy", Type: rpc.String, Optional: true, Help: `Left out or "*"`},
 				{Name: "minconf", Type: rpc.Number, Optional: true, Help: "Confirmations that coins have at least (default 0)"},
 				{Name: "include_watchonly", Type: rpc.Bool, Optional: true, Help: "No meaning here"},
-				{Name: "avoid_reuse", Type: rpc.Bool, Optional: true, Help: "No meaning here"},
+				{Name: "avoid_reuse", Type: rpc.Bool, Optional: true, Help: "Leave out coins at addresses that were spent from; only where the wallet has that flag (default: the flag)"},
 			},
 			Example: `"*" 6`, Handler: onWallet(h, (*coreWallet).balance),
 		}, {
@@ -69,26 +68,17 @@ type coreWallet struct {
 	*wallets
 	file *vault.Wallet
 
-	account *keys.Account           // parsed when first needed
-	facts   map[[2]uint32]*keyFacts // by chain and index
+	facts map[string]*keyFacts // by script
 }
 
 func onWallet(h *Host, do func(*coreWallet, context.Context, *rpc.Request) (any, error)) func(context.Context, *rpc.Request) (any, error) {
 	return func(ctx context.Context, r *rpc.Request) (any, error) {
-		file, err := h.wallets.find(r.Wallet)
+		file, err := h.wallets.loaded(r.Wallet)
 		if err != nil {
 			return nil, err
 		}
 		return do(&coreWallet{wallets: h.wallets, file: file}, ctx, r)
 	}
-}
-
-func (h *Host) listWallets(context.Context, *rpc.Request) (any, error) {
-	names := []string{}
-	for _, file := range h.wallets.vault.Wallets() {
-		names = append(names, file.Name())
-	}
-	return names, nil
 }
 
 // blockRef is the block that an answer is about.
@@ -104,7 +94,7 @@ func (c *coreWallet) with(ctx context.Context, fn func(v *walletView, coins []wa
 		return err
 	}
 	defer v.Close()
-	coins, err := v.Coins(uint32(c.file.Number()))
+	coins, err := c.coinsOf(v, c.file)
 	if err != nil {
 		return err
 	}
@@ -149,11 +139,11 @@ func (c *coreWallet) info(ctx context.Context, _ *rpc.Request) (any, error) {
 		LastBlock   blockRef   `json:"lastprocessedblock"`
 	}{
 		Name: c.file.Name(), Version: 169900, Format: "lode", Balance: b.Spendable, Unconfirmed: b.Pending, Immature: b.Immature,
-		TxCount: txs, PrivateKeys: true, Descriptors: true, BirthTime: head.Created, Scanning: c.scanInfo(c.file.Number()),
+		TxCount: txs, PrivateKeys: !head.WatchOnly, Descriptors: true, AvoidReuse: c.file.Flag(flagAvoidReuse), Blank: c.file.Flag(flagBlank), BirthTime: head.Created, Scanning: c.scanInfo(c.file.Number()),
 		LastBlock: blockRef{v.At.Hash.String(), v.At.Height},
 	}
-	if head.Account != "" {
-		info.KeyPool, info.Internal = wallet.Gap, wallet.Gap
+	if info.KeyPool, info.Internal, err = c.ahead(); err != nil {
+		return nil, err
 	}
 	if c.file.Encrypted() {
 		until := c.unlockedUntil()
@@ -162,24 +152,62 @@ func (c *coreWallet) info(ctx context.Context, _ *rpc.Request) (any, error) {
 	return info, nil
 }
 
+// ahead is how many addresses are watched beyond those that were given out: for
+// payments, and for change.
+func (c *coreWallet) ahead() (external, internal int, err error) {
+	roles, err := c.roles(c.file)
+	if err != nil {
+		return 0, 0, err
+	}
+	for i := range roles {
+		r := &roles[i]
+		if !r.isActive(roles) {
+			continue
+		}
+		next := c.firstFree(c.file, r)
+		n := int(max(r.End, next+wallet.Gap) - next)
+		if r.Internal {
+			internal += n
+		} else {
+			external += n
+		}
+	}
+	return external, internal, nil
+}
+
 func (c *coreWallet) balances(ctx context.Context, _ *rpc.Request) (any, error) {
 	type sums struct {
-		Trusted  rpc.Amount `json:"trusted"`
-		Pending  rpc.Amount `json:"untrusted_pending"`
-		Immature rpc.Amount `json:"immature"`
+		Trusted  rpc.Amount  `json:"trusted"`
+		Pending  rpc.Amount  `json:"untrusted_pending"`
+		Immature rpc.Amount  `json:"immature"`
+		Used     *rpc.Amount `json:"used,omitempty"`
 	}
 	var reply struct {
 		Mine      sums     `json:"mine"`
 		LastBlock blockRef `json:"lastprocessedblock"`
 	}
-	v, err := c.view(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer v.Close()
-	b, err := v.Balance(uint32(c.file.Number()))
-	reply.Mine = sums{b.Spendable, b.Pending, b.Immature}
-	reply.LastBlock = blockRef{v.At.Hash.String(), v.At.Height}
+	avoid := c.file.Flag(flagAvoidReuse)
+	err := c.with(ctx, func(v *walletView, coins []wallet.Coin) error {
+		var used rpc.Amount
+		for i := range coins {
+			switch coin := &coins[i]; {
+			case coin.State == wallet.Immature:
+				reply.Mine.Immature += coin.Value
+			case coin.State == wallet.Spent:
+			case avoid && coin.Reused:
+				used += coin.Value
+			case coin.State == wallet.Pending:
+				reply.Mine.Pending += coin.Value
+			default:
+				reply.Mine.Trusted += coin.Value
+			}
+		}
+		if avoid {
+			reply.Mine.Used = &used
+		}
+		reply.LastBlock = blockRef{v.At.Hash.String(), v.At.Height}
+		return nil
+	})
 	return reply, err
 }
 
@@ -203,9 +231,19 @@ func (c *coreWallet) balance(ctx context.Context, r *rpc.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	avoid, err := r.Flag(3, c.file.Flag(flagAvoidReuse))
+	if err != nil {
+		return nil, err
+	}
+	if avoid && !c.file.Flag(flagAvoidReuse) {
+		return nil, rpc.CodeWallet.New("wallet does not have the \"avoid reuse\" feature enabled")
+	}
 	var sum rpc.Amount
 	err = c.with(ctx, func(v *walletView, coins []wallet.Coin) error {
 		for i := range coins {
+			if avoid && coins[i].Reused {
+				continue
+			}
 			if coins[i].State == wallet.Spendable && confirmations(&coins[i], v.At.Height) >= least {
 				sum += coins[i].Value
 			}

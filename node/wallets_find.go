@@ -187,8 +187,11 @@ func (h *Host) payeeScript(_ context.Context, to string) (script []byte, name st
 	if err != nil {
 		return nil, "", err
 	}
-	if script, err = hex.DecodeString(file.Header().Script); err != nil {
+	if script, err = h.wallets.firstScript(file); err != nil {
 		return nil, "", err
+	}
+	if script == nil {
+		return nil, "", rpc.Errorf(rpc.CodeWallet, "wallet %s has no address yet: import descriptors into it", file.Name())
 	}
 	return script, file.Name(), nil
 }
@@ -205,7 +208,7 @@ func (w *wallets) row(file *vault.Wallet, b wallet.Balance, first *vault.Wallet)
 		Number: head.Number, Name: file.Name(), Type: head.Type, Path: head.Path, PublicKey: head.PublicKey, Source: head.Source,
 		Encrypted: file.Encrypted(), Spendable: b.Spendable, Pending: b.Pending, Immature: b.Immature, Coins: b.Coins, Birth: head.Birth,
 	}
-	if script, err := hex.DecodeString(head.Script); err == nil {
+	if script, err := w.firstScript(file); err == nil && script != nil {
 		r.Address, _ = address.Encode(script, w.host.params)
 	}
 	r.Default = first == file
@@ -261,8 +264,8 @@ func (w *wallets) owns(file *vault.Wallet, script []byte) (wallet.Owner, bool) {
 			return o, true
 		}
 	}
-	first, _ := hex.DecodeString(file.Header().Script)
-	return wallet.Owner{Wallet: uint32(file.Number())}, bytes.Equal(first, script)
+	first, _ := hex.DecodeString(file.Header().Script) // it may have no rows yet
+	return wallet.Owner{Wallet: uint32(file.Number())}, len(first) > 0 && bytes.Equal(first, script)
 }
 
 // clipped shortens what somebody typed for a message.

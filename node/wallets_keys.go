@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/btcsuite/btcd/btcec/v2"
@@ -297,6 +298,9 @@ func (k knownKeys) find(head vault.Header) *vault.Wallet {
 	if head.Account != "" {
 		return k.accounts[head.Account+head.Type]
 	}
+	if head.Source == vault.SourceDescriptors {
+		return k.sameSet(head)
+	}
 	if file := k.firsts[head.Script]; file != nil {
 		return file // it may have no rows yet
 	}
@@ -309,6 +313,18 @@ func (k knownKeys) find(head vault.Header) *vault.Wallet {
 		return nil
 	}
 	return file
+}
+
+// sameSet returns the wallet that watches the same descriptors. Those that hold
+// private keys may hold different ones of the same descriptors.
+func (k knownKeys) sameSet(head vault.Header) *vault.Wallet {
+	for _, file := range k.w.vault.Wallets() {
+		h := file.Header()
+		if h.WatchOnly && head.WatchOnly && slices.Equal(publicTexts(h), publicTexts(head)) {
+			return file
+		}
+	}
+	return nil
 }
 
 // refuseKnown refuses to make wallets whose account is here already.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/descriptor"
-	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/rpc"
 	"github.com/lode-chain/lode/wallet"
 )
@@ -21,6 +20,7 @@ type unspent struct {
 	Address       string     `json:"address,omitempty"`
 	Label         *string    `json:"label,omitempty"`
 	RedeemScript  string     `json:"redeemScript,omitempty"`
+	WitnessScript string     `json:"witnessScript,omitempty"`
 	ScriptPubKey  string     `json:"scriptPubKey"`
 	Amount        rpc.Amount `json:"amount"`
 	Confirmations int64      `json:"confirmations"`
@@ -29,6 +29,7 @@ type unspent struct {
 	Solvable      bool       `json:"solvable"`
 	Desc          string     `json:"desc,omitempty"`
 	ParentDescs   []string   `json:"parent_descs"`
+	Reused        *bool      `json:"reused,omitempty"`
 	Safe          bool       `json:"safe"`
 }
 
@@ -80,7 +81,7 @@ func (c *coreWallet) unspentQuery(r *rpc.Request) (q unspentQuery, err error) {
 func (q *unspentQuery) takes(coin *wallet.Coin, tip int32) bool {
 	n := confirmations(coin, tip)
 	switch o := &q.options; {
-	case coin.State == wallet.Spent, coin.State == wallet.Immature && !o.Immature, coin.State == wallet.Pending && !q.unsafe:
+	case coin.State == wallet.Spent, coin.Locked, coin.State == wallet.Immature && !o.Immature, coin.State == wallet.Pending && !q.unsafe:
 		return false
 	case n < q.least, n > q.most, q.scripts != nil && !q.scripts[string(coin.Script)]:
 		return false
@@ -96,6 +97,7 @@ func (c *coreWallet) listUnspent(ctx context.Context, r *rpc.Request) (any, erro
 		return nil, err
 	}
 	rows := []unspent{}
+	avoid := c.file.Flag(flagAvoidReuse)
 	err = c.with(ctx, func(v *walletView, coins []wallet.Coin) error {
 		var sum rpc.Amount
 		for i := range coins {
@@ -116,7 +118,10 @@ func (c *coreWallet) listUnspent(ctx context.Context, r *rpc.Request) (any, erro
 			if err != nil {
 				return err
 			}
-			row.Desc, row.RedeemScript = facts.Desc, facts.Redeem
+			row.Solvable, row.Desc, row.RedeemScript, row.WitnessScript = facts.solvable, facts.Desc, facts.redeem, facts.witness
+			if avoid {
+				row.Reused = &coin.Reused
+			}
 			if facts.Parent != "" {
 				row.ParentDescs = append(row.ParentDescs, facts.Parent)
 			}
@@ -135,94 +140,122 @@ func (c *coreWallet) listUnspent(ctx context.Context, r *rpc.Request) (any, erro
 // have none.
 func (c *coreWallet) label(script []byte, chain uint32) (string, bool) {
 	text, ok := c.file.Label(script)
-	return text, ok || chain == keys.Receive
+	if ok {
+		return text, true
+	}
+	roles, err := c.roles(c.file)
+	return "", err == nil && int(chain) < len(roles) && !roles[chain].Internal
 }
 
 // keyFacts are what only the owner of a script knows of it.
 type keyFacts struct {
-	Desc        string        `json:"desc"`
+	Desc        string        `json:"desc,omitempty"`
 	Parent      string        `json:"parent_desc,omitempty"`
 	Script      string        `json:"script,omitempty"`
 	Redeem      string        `json:"hex,omitempty"` // of a script hash
+	Required    int           `json:"sigsrequired,omitempty"`
+	PubKeys     []string      `json:"pubkeys,omitempty"`
 	PubKey      string        `json:"pubkey,omitempty"`
 	Compressed  bool          `json:"iscompressed,omitempty"`
 	Embedded    *embeddedInfo `json:"embedded,omitempty"`
 	Path        string        `json:"hdkeypath,omitempty"`
 	SeedID      string        `json:"hdseedid,omitempty"`
 	Fingerprint string        `json:"hdmasterfingerprint,omitempty"`
+
+	solvable        bool
+	redeem, witness string
 }
 
 // embeddedInfo is the witness program behind a script hash.
 type embeddedInfo struct {
 	addressFacts
-	PubKey  string `json:"pubkey"`
-	Address string `json:"address"`
+	Script   string   `json:"script,omitempty"`
+	Hex      string   `json:"hex,omitempty"`
+	Required int      `json:"sigsrequired,omitempty"`
+	PubKeys  []string `json:"pubkeys,omitempty"`
+	PubKey   string   `json:"pubkey,omitempty"`
+	Address  string   `json:"address"`
 }
 
-// keyFacts tells the key of one of the wallet's scripts, and its descriptor with
-// where the key comes from.
+// keyFacts tells what the wallet's descriptor knows of one of its scripts.
 func (c *coreWallet) keyFacts(script []byte, chain, index uint32) (*keyFacts, error) {
-	if f, ok := c.facts[[2]uint32{chain, index}]; ok {
+	if f, ok := c.facts[string(script)]; ok {
 		return f, nil
 	}
-	head := c.file.Header()
-	raw, err := hex.DecodeString(head.PublicKey)
+	roles, err := c.roles(c.file)
 	if err != nil {
 		return nil, err
 	}
-	path := head.Path
-	if head.Account != "" {
-		if c.account == nil {
-			if c.account, err = keys.ParseAccount(head.Account, keys.Type(head.Type), c.host.params); err != nil {
-				return nil, err
-			}
-		}
-		pub, _, err := c.account.Child(chain, index)
+	if int(chain) >= len(roles) {
+		return nil, fmt.Errorf("wallet %s has no descriptor %d", c.file.Name(), chain)
+	}
+	parent := roles[chain].parsed
+	f := &keyFacts{Parent: parent.String(), solvable: parent.Solvable()}
+	if f.solvable {
+		out, err := parent.Output(index, script)
 		if err != nil {
 			return nil, err
 		}
-		raw, path = pub.SerializeCompressed(), c.account.ChildPath(chain, index)
+		c.describeOutput(f, out)
 	}
-	f := &keyFacts{PubKey: hex.EncodeToString(raw)}
-	origin := ""
-	if head.Master != "" && path != "" {
-		f.Path, f.Fingerprint, f.SeedID = hardenedByH(path), head.Master, strings.Repeat("0", 40)
-		origin = "[" + head.Master + f.Path[1:] + "]"
-		f.Parent = c.describeKey(script, fmt.Sprintf("[%s%s]%s/%d/*", head.Master, hardenedByH(head.Path)[1:], head.Account, chain))
-	}
-	switch t, _ := wallet.TypeOf(script); t {
-	case keys.Legacy:
-		f.Compressed = true
-	case keys.P2SHSegwit:
-		hash := address.Hash160(raw)
-		program := address.WitnessScript(0, hash[:])
-		f.Script, f.Redeem = "witness_v0_keyhash", hex.EncodeToString(program)
-		f.Embedded = &embeddedInfo{addressFacts: factsOf(program), PubKey: f.PubKey}
-		f.Embedded.Address, _ = address.Encode(program, c.host.params)
-	case keys.Bech32m:
-		f.PubKey = ""
-		raw = raw[1:]
-	}
-	f.Desc = c.describeKey(script, origin+hex.EncodeToString(raw))
 	if c.facts == nil {
-		c.facts = make(map[[2]uint32]*keyFacts)
+		c.facts = make(map[string]*keyFacts)
 	}
-	c.facts[[2]uint32{chain, index}] = f
+	c.facts[string(script)] = f
 	return f, nil
 }
 
-// describeKey is the descriptor of a script of this kind with a key expression.
-func (c *coreWallet) describeKey(script []byte, key string) string {
-	outer, end := "wpkh(", ")"
-	switch t, _ := wallet.TypeOf(script); t {
-	case keys.Legacy:
-		outer = "pkh("
-	case keys.P2SHSegwit:
-		outer, end = "sh(wpkh(", "))"
-	case keys.Bech32m:
-		outer = "tr("
+// describeOutput fills in what an output's scripts and keys tell (Core's
+// DescribeWalletAddress).
+func (c *coreWallet) describeOutput(f *keyFacts, out *descriptor.Output) {
+	f.Desc = out.Infer(c.host.params)
+	f.redeem, f.witness = hex.EncodeToString(out.RedeemScript), hex.EncodeToString(out.WitnessScript)
+	kind := address.KindOf(out.Script)
+	inner := out.WitnessScript
+	if len(out.RedeemScript) > 0 {
+		f.Script, f.Redeem = address.KindOf(out.RedeemScript).CoreName(), f.redeem
+		if len(inner) > 0 || address.KindOf(out.RedeemScript) == address.P2WPKH {
+			e := &embeddedInfo{addressFacts: factsOf(out.RedeemScript)}
+			e.Address, _ = address.Encode(out.RedeemScript, c.host.params)
+			if len(inner) > 0 {
+				e.Script, e.Hex = address.KindOf(inner).CoreName(), f.witness
+				e.Required, e.PubKeys = multisigOf(inner)
+				f.PubKeys = e.PubKeys
+			} else if len(out.Keys) == 1 {
+				e.PubKey = hex.EncodeToString(out.Keys[0].Public)
+				f.PubKey = e.PubKey
+			}
+			f.Embedded = e
+		} else {
+			f.Required, f.PubKeys = multisigOf(out.RedeemScript)
+		}
+	} else if len(inner) > 0 {
+		f.Script, f.Redeem = address.KindOf(inner).CoreName(), f.witness
+		f.Required, f.PubKeys = multisigOf(inner)
 	}
-	return descriptor.WithChecksum(outer + key + end)
+	if len(out.Keys) != 1 || len(inner) > 0 {
+		return
+	}
+	key := &out.Keys[0]
+	if kind == address.P2PKH || kind == address.P2WPKH {
+		f.PubKey = hex.EncodeToString(key.Public)
+		f.Compressed = kind == address.P2PKH && len(key.Public) == 33
+	}
+	if kind != address.P2SH || f.Embedded != nil {
+		f.Path, f.Fingerprint, f.SeedID = hardenedByH(key.Path.String()), hex.EncodeToString(key.Fingerprint[:]), strings.Repeat("0", 40)
+	}
+}
+
+// multisigOf reads a multisig script.
+func multisigOf(script []byte) (required int, pubkeys []string) {
+	required, keys, ok := address.ParseMultisig(script)
+	if !ok {
+		return 0, nil
+	}
+	for _, key := range keys {
+		pubkeys = append(pubkeys, hex.EncodeToString(key))
+	}
+	return required, pubkeys
 }
 
 func (c *coreWallet) addressInfo(_ context.Context, r *rpc.Request) (any, error) {
@@ -260,9 +293,12 @@ func (c *coreWallet) addressInfo(_ context.Context, r *rpc.Request) (any, error)
 		return nil, err
 	}
 	created := c.file.Header().Created
-	reply.IsMine, reply.Solvable, reply.keyFacts, reply.Timestamp = true, true, facts, &created
-	reply.IsChange = c.file.Header().Account != "" && owner.Chain != keys.Receive
-	if label, ok := c.label(script, owner.Chain); ok {
+	if roles, err := c.roles(c.file); err == nil && int(owner.Chain) < len(roles) {
+		created = roles[owner.Chain].Time
+	}
+	reply.IsMine, reply.Solvable, reply.keyFacts, reply.Timestamp = true, facts.solvable, facts, &created
+	label, listed := c.label(script, owner.Chain)
+	if reply.IsChange = !listed; listed {
 		reply.Labels = append(reply.Labels, label)
 	}
 	return reply, nil

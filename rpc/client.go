@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"net"
+	"net/url"
 )
 
 // ClientConfig says how a Client reaches a server.
@@ -19,11 +20,20 @@ type ClientConfig struct {
 
 // Client calls the methods of a server. It may be used by any number of
 // goroutines.
-type Client struct{ transport *transport }
+type Client struct {
+	transport *transport
+	path      string
+}
 
 // NewClient makes a client; it connects when it is first used.
 func NewClient(c ClientConfig) *Client {
-	return &Client{newTransport(c)}
+	return &Client{newTransport(c), "/"}
+}
+
+// OnWallet returns a client of the same server whose calls of Core's methods are
+// about a wallet, by name or number.
+func (c *Client) OnWallet(name string) *Client {
+	return &Client{c.transport, "/wallet/" + url.PathEscape(name)}
 }
 
 // Call calls a method with positional parameters and reads its result into
@@ -32,7 +42,7 @@ func NewClient(c ClientConfig) *Client {
 // *UnknownOutcomeError says that the host went away before it answered a call
 // that may have changed something.
 func (c *Client) Call(ctx context.Context, method string, result any, params ...any) error {
-	return c.transport.call(ctx, method, result, params)
+	return c.transport.call(ctx, c.path, method, result, params)
 }
 
 // Close closes idle connections.

@@ -32,6 +32,7 @@ const (
 	CodeAlreadyInChain    Code = -27
 	CodeInWarmup          Code = -28
 	CodeDeprecated        Code = -32
+	CodeAlreadyLoaded     Code = -35
 	CodeWalletExists      Code = -36
 )
 

@@ -111,13 +111,13 @@ const (
 	unknown          // it may have been executed
 )
 
-func (t *transport) call(ctx context.Context, method string, result any, params []any) error {
+func (t *transport) call(ctx context.Context, path, method string, result any, params []any) error {
 	body, err := t.encode(method, params)
 	if err != nil {
 		return fmt.Errorf("%s: parameters: %w", method, err)
 	}
 	for times := 1; ; times++ {
-		outcome, err := t.once(ctx, body, result)
+		outcome, err := t.once(ctx, path, body, result)
 		if err == nil || outcome == answered || ctx.Err() != nil {
 			return err
 		}
@@ -147,9 +147,9 @@ func (t *transport) encode(method string, params []any) ([]byte, error) {
 	return encodeResult(request)
 }
 
-// once sends a call and reads its answer.
-func (t *transport) once(ctx context.Context, body []byte, result any) (outcome, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/", bytes.NewReader(body))
+// once sends a call to a path and reads its answer.
+func (t *transport) once(ctx context.Context, path string, body []byte, result any) (outcome, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost"+path, bytes.NewReader(body))
 	if err != nil {
 		return answered, err
 	}

@@ -160,7 +160,7 @@ func (b *Book) Add(r kv.Reader, at Position, wallets []Added) (*kv.Batch, error)
 		c.put(positionKey(), at.encode())
 	}
 	for _, w := range wallets {
-		if b.accounts[w.Wallet] != nil || w.Wallet == 0 || w.Wallet > MaxWallet || len(w.Chains) == 0 || len(w.Chains) > MaxChains {
+		if b.accounts[w.Wallet] != nil || w.Wallet == 0 || w.Wallet > MaxWallet || len(w.Chains) > MaxChains || len(w.First) > 0 && len(w.Chains) == 0 {
 			b.Forget()
 			return nil, fmt.Errorf("wallet %d is there already, or cannot be", w.Wallet)
 		}

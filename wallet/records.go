@@ -138,7 +138,7 @@ func (a *account) encode() []byte {
 }
 
 func decodeAccount(b []byte) (*account, error) {
-	if len(b) < 1+watchedSize || len(b)%watchedSize != 1 || b[0] != accountFormat {
+	if len(b)%watchedSize != 1 || b[0] != accountFormat {
 		return nil, damaged(rowAccount, b)
 	}
 	a := &account{chains: make([]watched, len(b)/watchedSize)}

@@ -207,7 +207,7 @@ func (v *View) Used(wallet uint32) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return slices.Max(used) > 0 || len(v.mempool.coins[wallet]) > 0, nil
+	return slices.ContainsFunc(used, func(n uint32) bool { return n > 0 }) || len(v.mempool.coins[wallet]) > 0, nil
 }
 
 // compareOutPoints orders outpoints by their bytes.
