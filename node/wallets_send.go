@@ -3,15 +3,15 @@ package node
 import (
 	"cmp"
 	"context"
-	"encoding/binary"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -20,126 +20,358 @@ import (
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/internal/vault"
+	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/rpc"
 	"github.com/lode-chain/lode/wallet"
 )
 
-// defaultFeeRate is what a payment costs when nothing else is asked for: 2
-// sat/vB (policy), twice what the mempool wants at least.
-const defaultFeeRate wallet.FeeRate = 2_000
+// registerSend adds the methods that make payments.
+func (h *Host) registerSend(s *rpc.Server) {
+	payment := []rpc.Param{
+		{Name: "from", Type: rpc.String, Optional: true, Help: "Wallet that pays; the default wallet when left out"},
+		{Name: "to", Type: rpc.String, Optional: true, Help: "Address, or a wallet's name or number"},
+		{Name: "amount", Type: rpc.Any, Optional: true, Help: "In coins"},
+		{Name: "max", Type: rpc.Bool, Optional: true, Help: "Pay all that there is to it"},
+		{Name: "subtract", Type: rpc.Bool, Optional: true, Help: "The fee comes off the amount"},
+		{Name: "recipients", Type: rpc.Array, Optional: true, Help: "More payments: objects with to, amount or max, and subtract"},
+		{Name: "fee_rate", Type: rpc.Number, Optional: true, Help: "In sat/vB"},
+		{Name: "target", Type: rpc.Number, Optional: true, Help: "Blocks within which it should be confirmed, instead of a fee rate"},
+		{Name: "coins", Type: rpc.Array, Optional: true, Help: "Spend these, txid:n, and no others"},
+		{Name: "add_coins", Type: rpc.Bool, Optional: true, Help: "But others too when they do not suffice"},
+		{Name: "data", Type: rpc.String, Optional: true, Help: "Hex, for an OP_RETURN output"},
+		{Name: "change", Type: rpc.String, Optional: true, Help: "Address for the change"},
+		{Name: "replaceable", Type: rpc.Bool, Optional: true, Help: "By one with a higher fee (default true)"},
+		{Name: "locktime", Type: rpc.Number, Optional: true, Help: "Of the transaction"},
+		{Name: "max_fee", Type: rpc.Any, Optional: true, Help: "Most that the fee may be, in coins (default 0.1)"},
+		{Name: "allow_high_fee", Type: rpc.Bool, Optional: true, Help: "Pay any fee"},
+		{Name: "explain", Type: rpc.Bool, Optional: true, Help: "Tell each step with its values"},
+		{Name: "key", Type: rpc.String, Optional: true, Help: "Chosen by the caller: the same key twice is one payment"},
+	}
+	for _, m := range []rpc.Method{
+		{
+			Name: "lode_preparesend", Summary: "Computes a payment without making it.", Params: payment,
+			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.prepareSend(ctx, r) }, h),
+		}, {
+			Name: "lode_send", Summary: "Makes a payment.", Params: append(slices.Clone(payment), passphraseParam),
+			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
+			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.send(ctx, r) }, h),
+		},
+	} {
+		registerOwn(s, m)
+	}
+	h.registerCoreSend(s)
+	h.registerSign(s)
+	h.registerBump(s)
+}
+
+// payee is one output that a payment makes.
+type payee struct {
+	wallet.Payment
+	to, name string // address, and the wallet's name where it is one of ours
+}
 
 // payment is a payment on its way from request to transaction.
 type payment struct {
-	file     *vault.Wallet
-	from     string // the wallet as it was asked for
-	script   []byte
-	to       string // address
-	toName   string
-	amount   consensus.Amount
-	rate     wallet.FeeRate
-	subtract bool
-	opener   *vault.Key // of the request's passphrase; nil: the one held
+	file   *vault.Wallet
+	from   string // the wallet as it was asked for
+	payees []payee
+	reason string     // of the fee rate, for people
+	opener *vault.Key // of the request's passphrase; nil: the one held
+
+	coins      []wire.OutPoint // that must be spent
+	must       []wallet.Coin   // they
+	takes      func(c *wallet.Coin, tip int32) bool
+	unsafe     bool // coins that others have paid and no block has
+	change     []byte
+	changeType keys.Type
+	changeSet  bool // changeType was asked for
+	cosigned   bool // coins that need signatures of others may be taken
+	explain    bool
+	comment    string
+	options    wallet.Options
 
 	draft       *wallet.Draft
+	ring        *ring
 	changeChain uint32
 	changeNext  uint32 // the change index plus one; 0: nothing new is issued
 	remaining   consensus.Amount
+	tip         int32
+	signatures  [][]wallet.Signature
 }
 
 // newPayment reads a request.
 func (w *wallets) newPayment(ctx context.Context, r rpc.SendRequest) (*payment, error) {
-	p := &payment{amount: r.Amount}
+	p := &payment{explain: r.Explain}
 	var err error
 	if p.file, err = w.find(r.From); err != nil {
 		return nil, err
 	}
 	p.from = cmp.Or(r.From, strconv.Itoa(p.file.Number()))
-	if r.To == "" {
+	if r.To != "" {
+		r.Recipients = slices.Insert(slices.Clone(r.Recipients), 0, rpc.Recipient{To: r.To, Amount: r.Amount, Max: r.Max, Subtract: r.Subtract})
+	}
+	if len(r.Recipients) == 0 && r.Data == "" {
 		return nil, rpc.CodeInvalidParameter.New("whom to pay is missing: an address, or a wallet's name or number")
 	}
-	if p.script, p.toName, err = w.host.payeeScript(ctx, r.To); err != nil {
+	for _, to := range r.Recipients {
+		if err := w.addPayee(ctx, p, to); err != nil {
+			return nil, err
+		}
+	}
+	if r.Data != "" {
+		script, err := dataScript(json.RawMessage(strconv.Quote(r.Data)))
+		if err != nil {
+			return nil, err
+		}
+		p.payees = append(p.payees, payee{Payment: wallet.Payment{Script: script}})
+	}
+	if err := w.sendOptions(p, &r); err != nil {
 		return nil, err
 	}
-	p.to, _ = address.Encode(p.script, w.host.params)
-	p.rate, err = w.feeRate(r.FeeRate)
+	p.options.FeeRate, p.reason, err = w.rateFor(ctx, r.FeeRate, r.Target)
 	return p, err
 }
 
-// feeRate turns sat/vB into a rate that the mempool takes; 0 is the default.
-func (w *wallets) feeRate(satPerVB float64) (wallet.FeeRate, error) {
-	least := wallet.FeeRate(w.host.pool.Info(w.host.now()).MinFee)
-	if satPerVB == 0 {
-		return max(defaultFeeRate, least), nil
+// addPayee reads a recipient.
+func (w *wallets) addPayee(ctx context.Context, p *payment, r rpc.Recipient) error {
+	if r.To == "" {
+		return rpc.CodeInvalidParameter.New("whom to pay is missing: an address, or a wallet's name or number")
 	}
-	if math.IsNaN(satPerVB) || satPerVB < 0 || satPerVB > float64(wallet.MaxFeeRate)/1000 {
-		return 0, rpc.Errorf(rpc.CodeInvalidParameter, "fee rate %s is not within %s to %d sat/vB", decimal(satPerVB), decimal(float64(least)/1000), wallet.MaxFeeRate/1000)
+	if r.Max && (r.Amount != 0 || r.Subtract) {
+		return rpc.CodeInvalidParameter.New("all that there is goes without an amount, and the fee comes off it in any case")
 	}
-	rate := wallet.FeeRate(math.Round(satPerVB * 1000))
-	if rate < least {
-		return 0, rpc.Errorf(rpc.CodeInvalidParameter, "fee rate %s is below %s sat/vB, the least that the mempool takes now", decimal(satPerVB), decimal(float64(least)/1000))
+	to := payee{Payment: wallet.Payment{Value: r.Amount, Rest: r.Max, Subtract: r.Subtract}}
+	var err error
+	if to.Script, to.name, err = w.host.payeeScript(ctx, r.To); err != nil {
+		return err
 	}
-	return rate, nil
+	to.to, _ = address.Encode(to.Script, w.host.params)
+	p.payees = append(p.payees, to)
+	return nil
 }
 
-// decimal shows a number without an exponent.
-func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+// sendOptions reads how a payment is to be made.
+func (w *wallets) sendOptions(p *payment, r *rpc.SendRequest) error {
+	for _, text := range r.Coins {
+		op, err := parseOutPoint(text)
+		if err != nil {
+			return err
+		}
+		p.coins = append(p.coins, op)
+	}
+	p.options.Only = len(p.coins) > 0 && !r.AddCoins
+	p.options.MaxFee, p.options.AllowHighFee = r.MaxFee, r.AllowHighFee
+	p.options.Final = r.Replaceable != nil && !*r.Replaceable
+	if r.LockTime != nil {
+		p.options.LockTime, p.options.LockFixed = *r.LockTime, true
+	}
+	if r.Change == "" {
+		return nil
+	}
+	var err error
+	if p.change, err = address.Decode(r.Change, w.host.params); err != nil {
+		return rpc.Errorf(rpc.CodeInvalidAddress, "the change address: %s", err)
+	}
+	return nil
+}
+
+// parseOutPoint reads "txid:n".
+func parseOutPoint(text string) (wire.OutPoint, error) {
+	id, n, ok := strings.Cut(text, ":")
+	hash, err := rpc.ParseHash(id, "txid")
+	index, numErr := strconv.ParseUint(n, 10, 32)
+	if !ok || err != nil || numErr != nil {
+		return wire.OutPoint{}, rpc.Errorf(rpc.CodeInvalidParameter, "%q is no coin: write its transaction and output, TXID:N", clipped(text))
+	}
+	return wire.OutPoint{Hash: hash, Index: uint32(index)}, nil
+}
 
 // plan chooses coins and a change address.
 func (w *wallets) plan(ctx context.Context, p *payment) error {
-	change, err := w.changeScript(p)
-	if err != nil {
-		return err
-	}
 	v, err := w.view(ctx)
 	if err != nil {
 		return err
 	}
 	defer v.Close()
-	coins, err := v.Coins(uint32(p.file.Number()))
+	coins, err := w.coinsFor(v, p)
 	if err != nil {
 		return err
 	}
+	if err := w.fillOptions(v, p); err != nil {
+		return err
+	}
+	payments := make([]wallet.Payment, len(p.payees))
+	for i := range p.payees {
+		payments[i] = p.payees[i].Payment
+	}
+	if p.draft, err = wallet.Plan(coins, payments, p.options); err != nil {
+		return err
+	}
+	p.settled(coins)
+	return nil
+}
+
+// fillOptions says what a plan has to know of the chain, the mempool and the
+// wallet's keys.
+func (w *wallets) fillOptions(v *walletView, p *payment) error {
 	random, err := newRandom(w.host.rand)
 	if err != nil {
 		return err
 	}
-	tip := w.host.chain.ByHash(v.At.Hash)
-	p.draft, err = wallet.Plan(coins, []wallet.Payment{{Script: p.script, Value: p.amount, Subtract: p.subtract}}, wallet.Options{
-		FeeRate: p.rate, Change: wallet.Change{Script: change}, Policy: w.host.pool.Info(w.host.now()).Policy, Rand: random.below,
-		LockTime: wallet.AntiSniping(tip.Height, tip.Time(), w.host.now().Unix(), random.below),
-	})
-	if err != nil {
+	if err := w.setChange(p); err != nil {
 		return err
 	}
-	for i := range coins {
-		if coins[i].State == wallet.Spendable {
-			p.remaining += coins[i].Value
-		}
-	}
-	for i := range p.draft.Coins {
-		p.remaining -= p.draft.Coins[i].Value
-	}
-	p.remaining += p.draft.Change
-	if p.draft.Change == 0 {
-		p.changeNext = 0
+	tip, o := w.host.chain.ByHash(v.At.Hash), &p.options
+	p.tip = tip.Height
+	o.Must, o.Solve, o.Alone = p.must, w.solveFor(p), !p.cosigned
+	o.Policy, o.Rand = w.host.pool.Info(w.host.now()).Policy, random.below
+	o.Tip = wallet.Tip{Height: tip.Height, MedianTime: func(height int32) int64 { return tip.Ancestor(height).MedianTimePast() }}
+	if !o.LockFixed {
+		o.LockTime = wallet.AntiSniping(tip.Height, tip.Time(), w.host.now().Unix(), random.below)
 	}
 	return nil
 }
 
-// changeScript is where change goes to.
-func (w *wallets) changeScript(p *payment) (script []byte, err error) {
-	script, p.changeChain, p.changeNext, err = w.changeFor(p.file, "")
-	return script, err
+// settled notes what a draft leaves in the wallet.
+func (p *payment) settled(coins []wallet.Coin) {
+	p.remaining = p.draft.Change
+	spends := make(map[wire.OutPoint]bool, len(p.draft.Coins))
+	for i := range p.draft.Coins {
+		spends[p.draft.Coins[i].OutPoint] = true
+	}
+	for i := range coins {
+		if coins[i].State == wallet.Spendable && !spends[coins[i].OutPoint] {
+			p.remaining += coins[i].Value
+		}
+	}
+	if p.draft.Change == 0 {
+		p.changeNext = 0
+	}
+}
+
+// coinsFor returns a wallet's coins, those locked by hand marked, without those
+// that the payment does not take; and finds those that it must spend.
+func (w *wallets) coinsFor(v *walletView, p *payment) ([]wallet.Coin, error) {
+	coins, err := v.Coins(uint32(p.file.Number()))
+	if err != nil {
+		return nil, err
+	}
+	locked := make(map[string]bool)
+	for _, op := range p.file.LockedCoins() {
+		locked[op] = true
+	}
+	at := make(map[wire.OutPoint]int, len(p.coins))
+	for i := range coins {
+		c := &coins[i]
+		c.Locked = c.Locked || len(locked) > 0 && locked[c.OutPoint.String()]
+		if p.unsafe && c.State == wallet.Pending {
+			c.State = wallet.Spendable
+		}
+		if len(p.coins) > 0 {
+			at[c.OutPoint] = i
+		}
+	}
+	for _, op := range p.coins {
+		i, ok := at[op]
+		if !ok {
+			return nil, fmt.Errorf("%w: %s is not an unspent coin of wallet %s", wallet.ErrCoin, op, p.file.Name())
+		}
+		p.must = append(p.must, coins[i])
+	}
+	p.coins = nil // found
+	if p.takes != nil {
+		coins = slices.DeleteFunc(coins, func(c wallet.Coin) bool { return !p.takes(&c, v.At.Height) })
+	}
+	return coins, nil
+}
+
+// setChange finds where change goes to: as Core, to an address of the type of
+// those that are paid, where the wallet has that.
+func (w *wallets) setChange(p *payment) error {
+	if p.change != nil {
+		p.options.Change = wallet.Change{Script: p.change, Foreign: true}
+		if owner, ok := w.owns(p.file, p.change); ok {
+			p.options.Change = wallet.Change{Script: p.change, Chain: owner.Chain, Index: owner.Index}
+		}
+		return nil
+	}
+	roles, err := w.roles(p.file)
+	if err != nil {
+		return err
+	}
+	t := p.changeType
+	if !p.changeSet {
+		scripts := make([][]byte, len(p.payees))
+		for i := range p.payees {
+			scripts[i] = p.payees[i].Script
+		}
+		t = wallet.ChangeType(scripts, keys.Type(p.file.Header().Type), func(t keys.Type) bool { return active(roles, true, t) != nil })
+	}
+	script, chain, next, err := w.changeFor(p.file, t)
+	if err != nil {
+		return err
+	}
+	p.changeChain, p.changeNext = chain, next
+	p.options.Change = wallet.Change{Script: script, Chain: chain, Index: max(next, 1) - 1}
+	return nil
+}
+
+// solveFor tells how coins are spent: by the private keys that there are where
+// it matters which ones are, else by public ones.
+func (w *wallets) solveFor(p *payment) wallet.Solver {
+	if p.ring != nil {
+		return p.ring.Solve
+	}
+	if head := p.file.Header(); len(head.Descriptors) > 0 && !head.WatchOnly {
+		if ring, err := w.ring(p.file, p.opener); err == nil {
+			p.ring = ring
+			return ring.Solve
+		}
+	}
+	return w.solver(p.file)
+}
+
+// close forgets the keys.
+func (p *payment) close() {
+	if p.ring != nil {
+		p.ring.Close()
+	}
 }
 
 // result is a payment as lode's methods show it.
-func (p *payment) result() rpc.SendPlan {
+func (w *wallets) result(p *payment) rpc.SendPlan {
 	vsize := p.draft.VSize()
-	return rpc.SendPlan{
-		From: p.from, FromName: p.file.Name(), To: p.to, ToName: p.toName, Amount: p.amount,
-		Fee: p.draft.Fee, FeeRate: math.Round(float64(p.draft.Fee)/float64(vsize)*1000) / 1000, VSize: vsize,
-		Inputs: len(p.draft.Coins), Change: p.draft.Change, Remaining: p.remaining,
+	plan := rpc.SendPlan{
+		From: p.from, FromName: p.file.Name(), Fee: p.draft.Fee, FeeRate: satPerVB(p.draft.Fee, vsize), FeeReason: p.reason, VSize: vsize,
+		Inputs: len(p.draft.Coins), Change: p.draft.Change, Remaining: p.remaining, Replaceable: !p.options.Final,
 	}
+	if p.draft.Change > 0 {
+		plan.ChangeAddress, _ = address.Encode(p.options.Change.Script, w.host.params)
+	}
+	for i, to := range p.payees {
+		at := i
+		if p.draft.ChangeAt >= 0 && p.draft.ChangeAt <= i {
+			at++
+		}
+		value := consensus.Amount(p.draft.Tx.TxOut[at].Value)
+		plan.Amount += value
+		if to.to != "" {
+			plan.Payments = append(plan.Payments, rpc.Paid{To: to.to, ToName: to.name, Amount: value, Output: at})
+		}
+	}
+	if len(plan.Payments) > 0 {
+		plan.To, plan.ToName = plan.Payments[0].To, plan.Payments[0].ToName
+	}
+	if p.explain {
+		plan.Explain = w.story(p)
+	}
+	return plan
+}
+
+// satPerVB is a feerate with three decimals.
+func satPerVB(fee consensus.Amount, vsize int64) float64 {
+	return math.Round(float64(fee)/float64(max(vsize, 1))*1000) / 1000
 }
 
 // prepareSend computes a payment and makes none.
@@ -148,10 +380,16 @@ func (w *wallets) prepareSend(ctx context.Context, r rpc.SendRequest) (rpc.SendP
 	if err != nil {
 		return rpc.SendPlan{}, err
 	}
+	defer p.close()
+	if r.Key != "" { // a payment that was made is shown, not what another would be
+		if plan, _, known, err := w.recorded(p, r.Key); known || err != nil {
+			return plan, err
+		}
+	}
 	if err := w.plan(ctx, p); err != nil {
 		return rpc.SendPlan{}, planError(err)
 	}
-	return p.result(), nil
+	return w.result(p), nil
 }
 
 // send makes a payment: chosen, signed, recorded and in the mempool when it
@@ -161,6 +399,7 @@ func (w *wallets) send(ctx context.Context, r rpc.SendRequest) (rpc.SendPlan, er
 	if err != nil {
 		return rpc.SendPlan{}, err
 	}
+	defer p.close()
 	if r.Passphrase != "" {
 		key, done, err := w.keyFor(r.Passphrase)
 		if err != nil {
@@ -187,23 +426,56 @@ func (w *wallets) lockWallet(number int) (unlock func()) {
 
 // pay chooses, signs, records and submits. The caller holds the wallet's lock.
 func (w *wallets) pay(ctx context.Context, p *payment, key string) (rpc.SendPlan, error) {
+	if p.file.Header().WatchOnly {
+		return rpc.SendPlan{}, errWatchOnly(p.file)
+	}
 	if err := w.plan(ctx, p); err != nil {
 		return rpc.SendPlan{}, planError(err)
 	}
-	ring, err := w.ring(p.file, p.opener)
-	if err != nil {
+	if err := w.sign(p); err != nil {
 		return rpc.SendPlan{}, err
 	}
-	defer ring.Close()
+	return w.submit(p, key)
+}
+
+// errWatchOnly says that a wallet has no keys.
+func errWatchOnly(file *vault.Wallet) error {
+	return rpc.Errorf(rpc.CodeWallet, "wallet %s only watches: it has no private keys; make a PSBT of the payment, and have it signed where they are", file.Name())
+}
+
+// sign makes a draft's signatures.
+func (w *wallets) sign(p *payment) error {
+	if p.ring == nil {
+		ring, err := w.ring(p.file, p.opener)
+		if err != nil {
+			return err
+		}
+		p.ring = ring
+	}
+	for i := range p.draft.Coins { // parsed before many ask at once
+		if _, err := p.ring.chain(p.draft.Coins[i].Chain); err != nil {
+			return err
+		}
+	}
+	o := wallet.SignOptions{Run: w.host.exec.Run}
+	if p.explain {
+		o.Signed = func(_ int, sigs []wallet.Signature) { p.signatures = append(p.signatures, sigs) }
+	}
+	complete, problems, err := wallet.Sign(p.draft.Tx, p.draft.Coins, p.ring.Solve, o)
+	if err == nil && !complete {
+		err = rpc.CodeWallet.New(problems[0].Error() + "; a payment that others have to sign too is made with lode psbt")
+	}
+	return err
+}
+
+// submit records a signed payment and puts it into the mempool.
+func (w *wallets) submit(p *payment, key string) (rpc.SendPlan, error) {
 	tx := p.draft.Tx
-	if err := wallet.SignKeys(tx, p.draft.Coins, ring.coinKey); err != nil {
-		return rpc.SendPlan{}, err
-	}
 	// Asked before anything is recorded: a refusal leaves no trace.
 	if _, err := w.host.pool.Test(tx, w.host.now()); err != nil {
 		return rpc.SendPlan{}, refusedPayment(err)
 	}
-	plan := p.result()
+	plan := w.result(p)
 	plan.TxID = tx.TxHash().String()
 	if err := w.record(p, plan, tx, key); err != nil {
 		return rpc.SendPlan{}, err
@@ -214,25 +486,49 @@ func (w *wallets) pay(ctx context.Context, p *payment, key string) (rpc.SendPlan
 	return plan, nil
 }
 
+// sentDetails is what is kept of a payment beside the transaction.
+type sentDetails struct {
+	rpc.SendPlan
+	Asked    string `json:"asked,omitempty"`    // digest of what was asked for; empty in older files
+	Replaces string `json:"replaces,omitempty"` // txid of the payment that it takes the place of
+}
+
+// asked is a digest of what a payment was asked to do, by which a repeated
+// request is known from another one under the same key.
+func (p *payment) asked() string {
+	h := sha256.New()
+	for _, to := range p.payees {
+		fmt.Fprintf(h, "%x %d %t %t\n", to.Script, to.Value, to.Rest, to.Subtract)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
 // record writes the payment and its change index to the wallet's journal, and
 // watches what the index brings with it.
 func (w *wallets) record(p *payment, plan rpc.SendPlan, tx *wire.MsgTx, key string) error {
-	number := uint32(p.file.Number())
-	if key == "" {
-		key = plan.TxID // every payment is remembered until a block has it, and after
-	}
-	details, err := json.Marshal(plan)
+	plan.Explain = nil
+	return w.recordDetails(p, sentDetails{SendPlan: plan, Asked: p.asked()}, tx, key)
+}
+
+func (w *wallets) recordDetails(p *payment, kept sentDetails, tx *wire.MsgTx, key string) error {
+	details, err := json.Marshal(kept)
 	if err != nil {
 		return err
 	}
-	s := vault.Send{Key: key, TxID: plan.TxID, Tx: hex.EncodeToString(consensus.EncodeTx(tx)), Details: string(details)}
+	key = cmp.Or(key, kept.TxID) // every payment is remembered until a block has it, and after
+	s := vault.Send{Key: key, TxID: kept.TxID, Tx: hex.EncodeToString(consensus.EncodeTx(tx)), Details: string(details)}
 	if err := p.file.RecordSend(s, p.changeChain, p.changeNext); err != nil {
 		return rpc.CodeWallet.New(err.Error())
+	}
+	if p.comment != "" {
+		if err := p.file.SetNote(kept.TxID, p.comment); err != nil {
+			return rpc.CodeWallet.New(err.Error())
+		}
 	}
 	if p.changeNext == 0 {
 		return nil
 	}
-	return w.watch(number)
+	return w.watch(uint32(p.file.Number()))
 }
 
 // watch stores the scripts that an issued index brings into the gap.
@@ -246,31 +542,39 @@ func (w *wallets) watch(number uint32) error {
 	return w.apply(b, false)
 }
 
-// repeat returns the payment that was made under a key, and submits it again
-// if it is neither confirmed nor in the mempool.
-func (w *wallets) repeat(ctx context.Context, p *payment, key string) (plan rpc.SendPlan, known bool, err error) {
+// recorded returns the payment that was made under a key, and its transaction.
+func (w *wallets) recorded(p *payment, key string) (plan rpc.SendPlan, tx *wire.MsgTx, known bool, err error) {
 	sent, err := p.file.Send(key)
 	if errors.Is(err, vault.ErrUnknown) {
-		return plan, false, nil
+		return plan, nil, false, nil
 	}
 	if err != nil {
-		return plan, true, walletError(err)
+		return plan, nil, true, walletError(err)
 	}
-	if err := json.Unmarshal([]byte(sent.Details), &plan); err != nil {
-		return plan, true, fmt.Errorf("the payment recorded under key %q cannot be read: %w", clipped(key), err)
+	var kept sentDetails
+	if err := json.Unmarshal([]byte(sent.Details), &kept); err != nil {
+		return plan, nil, true, fmt.Errorf("the payment recorded under key %q cannot be read: %w", clipped(key), err)
 	}
-	if plan.To != p.to || plan.Amount != p.amount {
-		return rpc.SendPlan{}, true, rpc.Errorf(rpc.CodeInvalidParameter,
+	plan = kept.SendPlan
+	if kept.Asked != p.asked() && (kept.Asked != "" || plan.To != p.payees[0].to || plan.Amount != p.payees[0].Value) {
+		return rpc.SendPlan{}, nil, true, rpc.Errorf(rpc.CodeInvalidParameter,
 			"key %q was used for another payment, %s to %s: choose a new key", clipped(key), plan.Amount, plan.To)
 	}
 	plan.Repeated = true
 	raw, err := hex.DecodeString(sent.Tx)
 	if err != nil {
-		return plan, true, err
+		return plan, nil, true, err
 	}
-	tx, err := consensus.DecodeTx(raw)
-	if err != nil {
-		return plan, true, err
+	tx, err = consensus.DecodeTx(raw)
+	return plan, tx, true, err
+}
+
+// repeat returns the payment that was made under a key, and submits it again
+// if it is neither confirmed nor in the mempool.
+func (w *wallets) repeat(ctx context.Context, p *payment, key string) (plan rpc.SendPlan, known bool, err error) {
+	plan, tx, known, err := w.recorded(p, key)
+	if !known || err != nil {
+		return plan, known, err
 	}
 	txid := tx.TxHash()
 	if there, err := w.exists(ctx, txid); there || err != nil {
@@ -294,171 +598,4 @@ func (w *wallets) exists(ctx context.Context, txid chainhash.Hash) (bool, error)
 	}
 	_, found, err := w.host.txindex.Find(ctx, txid)
 	return found, err
-}
-
-// planError gives refusals of a payment their codes.
-func planError(err error) error {
-	switch {
-	case errors.Is(err, wallet.ErrFunds):
-		return rpc.CodeInsufficientFunds.New(err.Error())
-	case errors.Is(err, wallet.ErrAmount), errors.Is(err, wallet.ErrDust), errors.Is(err, wallet.ErrFee), errors.Is(err, wallet.ErrMaxFee):
-		return rpc.CodeInvalidParameter.New(err.Error())
-	case errors.Is(err, wallet.ErrSize):
-		return rpc.CodeWallet.New(err.Error())
-	}
-	return err
-}
-
-// refusedPayment gives an answer of the mempool its code.
-func refusedPayment(err error) error {
-	if refused, ok := errors.AsType[*consensus.Error](err); ok {
-		return rpc.Errorf(rpc.CodeVerifyRejected, "the mempool refuses the payment: %s", refused)
-	}
-	return err
-}
-
-// random gives numbers from a source that was read once, so that its failure
-// is noticed before it matters.
-type random struct{ state uint64 }
-
-func newRandom(source io.Reader) (*random, error) {
-	var b [8]byte
-	if _, err := io.ReadFull(source, b[:]); err != nil {
-		return nil, fmt.Errorf("read randomness: %w", err)
-	}
-	return &random{binary.LittleEndian.Uint64(b[:])}, nil
-}
-
-// below returns a number below n (splitmix64): it places change outputs and
-// blurs locktimes, and nothing secret hangs on it.
-func (r *random) below(n int) int {
-	r.state += 0x9e3779b97f4a7c15
-	z := r.state
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return int((z ^ z>>31) % uint64(n))
-}
-
-func (c *coreWallet) sendToAddress(ctx context.Context, r *rpc.Request) (any, error) {
-	to, err := r.Text(0, "")
-	if err != nil {
-		return nil, err
-	}
-	p := &payment{file: c.file}
-	if p.script, err = address.Decode(to, c.host.params); err != nil {
-		return nil, rpc.Errorf(rpc.CodeInvalidAddress, "Invalid Bitcoin address: %s", clipped(to))
-	}
-	p.to = to
-	if p.amount, err = coreAmount(r.Raw(1)); err != nil {
-		return nil, err
-	}
-	if p.subtract, err = r.Flag(4, false); err != nil {
-		return nil, err
-	}
-	rate, err := coreFeeRate(r.Raw(9))
-	if err != nil {
-		return nil, err
-	}
-	if p.rate, err = c.feeRate(rate); err != nil {
-		return nil, err
-	}
-	verbose, err := r.Flag(10, false)
-	if err != nil {
-		return nil, err
-	}
-	defer c.lockWallet(c.file.Number())()
-	plan, err := c.pay(ctx, p, "")
-	if e, ok := errors.AsType[*rpc.Error](err); ok && e.Code == rpc.CodeInsufficientFunds {
-		return nil, rpc.CodeInsufficientFunds.New("Insufficient funds")
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !verbose {
-		return plan.TxID, nil
-	}
-	return struct {
-		TxID   string `json:"txid"`
-		Reason string `json:"fee_reason"`
-	}{plan.TxID, "Fallback fee"}, nil
-}
-
-// coreAmount reads an amount with the errors of Core's AmountFromValue.
-func coreAmount(raw json.RawMessage) (rpc.Amount, error) {
-	var a rpc.Amount
-	if err := json.Unmarshal(raw, &a); err != nil {
-		text := string(raw)
-		if s, err := strconv.Unquote(text); err == nil {
-			text = s
-		}
-		if f, err := strconv.ParseFloat(text, 64); err == nil && (f < 0 || f > float64(consensus.MaxMoney)/float64(consensus.SatsPerCoin)) {
-			return 0, rpc.CodeType.New("Amount out of range")
-		}
-		return 0, rpc.CodeType.New("Invalid amount")
-	}
-	if a == 0 {
-		return 0, rpc.CodeInsufficientFunds.New("Transaction amount too small")
-	}
-	return a, nil
-}
-
-// coreFeeRate reads a rate in sat/vB, a number or a string.
-func coreFeeRate(raw json.RawMessage) (float64, error) {
-	if len(raw) == 0 {
-		return 0, nil
-	}
-	text := string(raw)
-	if s, err := strconv.Unquote(text); err == nil {
-		text = s
-	}
-	rate, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return 0, rpc.CodeType.New("Invalid amount")
-	}
-	return rate, nil
-}
-
-// registerSend adds the methods that make payments.
-func (h *Host) registerSend(s *rpc.Server) {
-	payment := []rpc.Param{
-		{Name: "from", Type: rpc.String, Optional: true, Help: "Wallet that pays; the default wallet when left out"},
-		{Name: "to", Type: rpc.String, Help: "Address, or a wallet's name or number"},
-		{Name: "amount", Type: rpc.Any, Help: "In coins"},
-		{Name: "fee_rate", Type: rpc.Number, Optional: true, Help: "In sat/vB"},
-		{Name: "key", Type: rpc.String, Optional: true, Help: "Chosen by the caller: the same key twice is one payment"},
-	}
-	for _, m := range []rpc.Method{
-		{
-			Name: "lode_preparesend", Summary: "Computes a payment without making it.", Params: payment,
-			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
-			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.prepareSend(ctx, r) }, h),
-		}, {
-			Name: "lode_send", Summary: "Makes a payment.", Params: append(slices.Clone(payment), passphraseParam),
-			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
-			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.send(ctx, r) }, h),
-		},
-	} {
-		registerOwn(s, m)
-	}
-	for _, m := range []rpc.Method{
-		{
-			Name: "sendtoaddress", Summary: "Pays an address.",
-			Params: []rpc.Param{
-				{Name: "address", Type: rpc.String, Help: "Whom to pay"},
-				{Name: "amount", Type: rpc.Any, Help: "In coins"},
-				{Name: "comment", Type: rpc.String, Optional: true, Help: "Not kept"},
-				{Name: "comment_to", Type: rpc.String, Optional: true, Help: "Not kept"},
-				{Name: "subtractfeefromamount", Type: rpc.Bool, Optional: true, Help: "The receiver pays the fee (default false)"},
-				{Name: "replaceable", Type: rpc.Bool, Optional: true, Help: "All payments are"},
-				{Name: "conf_target", Type: rpc.Number, Optional: true, Help: "No meaning here"},
-				{Name: "estimate_mode", Type: rpc.String, Optional: true, Help: "No meaning here"},
-				{Name: "avoid_reuse", Type: rpc.Bool, Optional: true, Help: "No meaning here"},
-				{Name: "fee_rate", Type: rpc.Any, Optional: true, Help: "In sat/vB"},
-				{Name: "verbose", Type: rpc.Bool, Optional: true, Help: "Return an object (default false)"},
-			},
-			Example: `"bcrt1q…" 0.1`, Handler: onWallet(h, (*coreWallet).sendToAddress),
-		},
-	} {
-		registerCore(s, m)
-	}
 }

@@ -1,0 +1,517 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/btcsuite/btcd/chainhash/v2"
+	"github.com/btcsuite/btcd/wire/v2"
+
+	"github.com/lode-chain/lode/address"
+	"github.com/lode-chain/lode/consensus"
+	"github.com/lode-chain/lode/internal/vault"
+	"github.com/lode-chain/lode/mempool"
+	"github.com/lode-chain/lode/rpc"
+	"github.com/lode-chain/lode/wallet"
+)
+
+// registerBump adds the methods that raise the fee of payments that wait.
+func (h *Host) registerBump(s *rpc.Server) {
+	params := []rpc.Param{
+		{Name: "txid", Type: rpc.String, Help: "The payment"},
+		{Name: "options", Type: rpc.Object, Optional: true, Help: "conf_target, fee_rate, replaceable, estimate_mode, outputs, original_change_index"},
+	}
+	registerCore(s, rpc.Method{
+		Name: "bumpfee", Summary: "Replaces a payment that waits by one with a higher fee.", Params: params, Example: `"txid"`,
+		Handler: onWallet(h, (*coreWallet).bumpFee),
+	})
+	registerCore(s, rpc.Method{
+		Name: "psbtbumpfee", Summary: "Returns the replacement of a payment with a higher fee as a PSBT.", Params: params, Example: `"txid"`,
+		Handler: onWallet(h, (*coreWallet).psbtBumpFee),
+	})
+	registerOwn(s, rpc.Method{
+		Name: "lode_bumpfee", Summary: "Raises the fee of a payment that waits: by one that replaces it, or with child by one that spends an output of it.",
+		Params: []rpc.Param{
+			{Name: "txid", Type: rpc.String, Help: "The payment"},
+			oneParam,
+			{Name: "child", Type: rpc.Bool, Optional: true, Help: "Pay by a child: works for payments of others to the wallet too"},
+			{Name: "output", Type: rpc.Number, Optional: true, Help: "That the child spends (default: the wallet's largest)"},
+			{Name: "fee_rate", Type: rpc.Number, Optional: true, Help: "In sat/vB; of both together with child (default: as little more as is relayed)"},
+			{Name: "target", Type: rpc.Number, Optional: true, Help: "Blocks within which it should be confirmed"},
+			{Name: "max_fee", Type: rpc.Any, Optional: true, Help: "Most that the fee may be, in coins (default 0.1)"},
+			{Name: "allow_high_fee", Type: rpc.Bool, Optional: true, Help: "Pay any fee"},
+			{Name: "explain", Type: rpc.Bool, Optional: true, Help: "Tell each step with its values"},
+			{Name: "dry_run", Type: rpc.Bool, Optional: true, Help: "Compute only"},
+			passphraseParam,
+		},
+		Example: `'{"txid":"id","fee_rate":20}'`,
+		Handler: own(func(ctx context.Context, w *wallets, r rpc.BumpRequest) (any, error) { return w.bump(ctx, r) }, h),
+	})
+}
+
+// bump is a payment that raises the fee of another one.
+type bump struct {
+	*payment
+	entry *mempool.Entry // that is replaced, or spent
+	wallet.Bump
+	view *walletView
+}
+
+// bumpRefusal is a refusal with the code that Core has for it.
+func bumpRefusal(code rpc.Code, text string) error { return code.New(text) }
+
+// findBump finds the payment whose fee is to be raised, and says why it cannot be
+// (Core's feebumper::PreconditionChecks). Mine: all that it spends must be the
+// wallet's.
+func (w *wallets) findBump(ctx context.Context, p *payment, v *walletView, txid chainhash.Hash, mine bool) (*bump, error) {
+	b := &bump{payment: p, view: v, Bump: wallet.Bump{Change: -1}}
+	if b.entry = w.host.pool.Get(txid); b.entry == nil {
+		return nil, w.notWaiting(ctx, p.file, txid)
+	}
+	b.Old, b.VSize = b.entry.Tx, b.entry.VSize
+	coins, touches, err := w.spentBy(p.file, v, b.Old)
+	if err != nil {
+		return nil, err
+	}
+	pays := slices.ContainsFunc(b.Old.TxOut, func(out *wire.TxOut) bool { _, ok := w.owns(p.file, out.PkScript); return ok })
+	switch {
+	case !touches && !pays:
+		return nil, bumpRefusal(rpc.CodeInvalidAddress, "Invalid or non-wallet transaction id")
+	case w.hasOwnChild(p.file, b.entry):
+		return nil, bumpRefusal(rpc.CodeInvalidParameter, "Transaction has descendants in the wallet")
+	case b.entry.Descendants.Count > 1:
+		return nil, bumpRefusal(rpc.CodeInvalidParameter, "Transaction has descendants in the mempool")
+	case !signalsReplacement(b.Old):
+		return nil, bumpRefusal(rpc.CodeWallet, "Transaction is not BIP 125 replaceable")
+	case coins == nil && mine:
+		return nil, bumpRefusal(rpc.CodeWallet, "Transaction contains inputs that don't belong to this wallet")
+	case coins == nil:
+		return nil, bumpRefusal(rpc.CodeWallet, "Unable to create transaction. Not all of its inputs are known")
+	}
+	b.Coins = coins
+	for i, out := range b.Old.TxOut {
+		if owner, ok := w.owns(p.file, out.PkScript); ok && b.Change < 0 && w.isChange(p.file, owner) {
+			b.Change = i
+			p.change = out.PkScript
+		}
+	}
+	return b, nil
+}
+
+// notWaiting says why a transaction that is not in the mempool cannot be bumped.
+func (w *wallets) notWaiting(ctx context.Context, file *vault.Wallet, txid chainhash.Hash) error {
+	unknown := bumpRefusal(rpc.CodeInvalidAddress, "Invalid or non-wallet transaction id")
+	if by := w.replacedBy(file, txid); by != "" {
+		return bumpRefusal(rpc.CodeWallet, fmt.Sprintf("Cannot bump transaction %s which was already bumped by transaction %s", txid, by))
+	}
+	f, err := w.host.findTx(ctx, txid, nil)
+	if err != nil || f.block == nil {
+		return unknown
+	}
+	v, err := w.view(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	found := false
+	err = wallet.History(v.snapshot, uint32(file.Number()), func(e wallet.Entry) error {
+		found = found || e.TxID == txid
+		return nil
+	})
+	if err != nil || !found {
+		return unknown
+	}
+	return bumpRefusal(rpc.CodeWallet, "Transaction has been mined, or is conflicted with a mined transaction")
+}
+
+// replacedBy returns the txid of the recorded payment that took the place of
+// another one.
+func (w *wallets) replacedBy(file *vault.Wallet, txid chainhash.Hash) string {
+	id, by := txid.String(), ""
+	sends, err := file.Sends()
+	if err != nil {
+		return ""
+	}
+	for _, s := range sends {
+		var kept sentDetails
+		if json.Unmarshal([]byte(s.Details), &kept) == nil && kept.Replaces == id {
+			by = s.TxID
+		}
+	}
+	return by
+}
+
+// hasOwnChild says whether a payment of the wallet's spends an output of another
+// one that waits.
+func (w *wallets) hasOwnChild(file *vault.Wallet, e *mempool.Entry) bool {
+	for _, id := range e.Children {
+		child := w.host.pool.Get(id)
+		if child == nil {
+			continue
+		}
+		for _, in := range child.Tx.TxIn {
+			if op := in.PreviousOutPoint; op.Hash == e.TxID {
+				if _, ok := w.owns(file, e.Tx.TxOut[op.Index].PkScript); ok {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// isChange says whether a script of the wallet's is one for change.
+func (w *wallets) isChange(file *vault.Wallet, owner wallet.Owner) bool {
+	roles, err := w.roles(file)
+	return err == nil && int(owner.Chain) < len(roles) && roles[owner.Chain].Internal
+}
+
+// spentBy returns the coins that a transaction in the mempool spends, as if it did
+// not: nil when not all are the wallet's. Touches: some are.
+func (w *wallets) spentBy(file *vault.Wallet, v *walletView, tx *wire.MsgTx) (coins []wallet.Coin, touches bool, err error) {
+	ops := outPointsOf(tx)
+	found, _, err := w.host.chain.Coins(ops)
+	if err != nil {
+		return nil, false, err
+	}
+	all := true
+	for i, op := range ops {
+		c := wallet.Coin{OutPoint: op, Height: wallet.Unconfirmed}
+		if found[i] != nil {
+			c.Script, c.Value, c.Height, c.Coinbase = found[i].Script, consensus.Amount(found[i].Value), found[i].Height, found[i].Coinbase
+		} else if parent := w.host.pool.Get(op.Hash); parent != nil && uint64(op.Index) < uint64(len(parent.Tx.TxOut)) {
+			out := parent.Tx.TxOut[op.Index]
+			c.Script, c.Value = out.PkScript, consensus.Amount(out.Value)
+			c.Ancestors = parent.Ancestors.Count
+		}
+		owner, mine := w.owns(file, c.Script)
+		if !mine || len(c.Script) == 0 {
+			all = false
+			continue
+		}
+		touches = true
+		c.Chain, c.Index = owner.Chain, owner.Index
+		coins = append(coins, c)
+	}
+	if !all {
+		coins = nil
+	}
+	return coins, touches, nil
+}
+
+// planBump plans the replacement.
+func (w *wallets) planBump(b *bump) error {
+	p := b.payment
+	coins, err := w.coinsFor(b.view, p)
+	if err != nil {
+		return err
+	}
+	if err := w.fillOptions(b.view, p); err != nil {
+		return err
+	}
+	b.MinRate = wallet.FeeRate(w.host.pool.Info(w.host.now()).MinFee)
+	if p.draft, err = wallet.PlanBump(coins, b.Bump, p.options); err != nil {
+		return err
+	}
+	// What is not change is paid as before.
+	p.payees = p.payees[:0]
+	for i, out := range p.draft.Tx.TxOut {
+		if i != p.draft.ChangeAt {
+			to, _ := address.Encode(out.PkScript, w.host.params)
+			p.payees = append(p.payees, payee{Payment: wallet.Payment{Script: out.PkScript, Value: consensus.Amount(out.Value)}, to: to})
+		}
+	}
+	p.settled(coins)
+	return nil
+}
+
+// bumpError gives a refusal of a higher fee Core's text and code.
+func bumpError(err error) error {
+	var e *rpc.Error
+	if err == nil || errors.As(err, &e) {
+		return err
+	}
+	for _, known := range []struct {
+		kind wallet.Kind
+		code rpc.Code
+	}{{wallet.ErrLowFee, rpc.CodeInvalidParameter}, {wallet.ErrMaxFee, rpc.CodeWallet}, {wallet.ErrFee, rpc.CodeWallet}} {
+		if errors.Is(err, known.kind) {
+			return known.code.New(afterKind(err, known.kind))
+		}
+	}
+	if e, ok := errors.AsType[*rpc.Error](coreError(err, rpc.CodeWallet)); ok {
+		return rpc.CodeWallet.New("Unable to create transaction. " + e.Message)
+	}
+	return err
+}
+
+// afterKind is an error's text without that of its kind.
+func afterKind(err error, kind wallet.Kind) string {
+	text := err.Error()
+	if n := len(kind) + 2; len(text) > n && text[:n-2] == string(kind) {
+		return text[n:]
+	}
+	return text
+}
+
+// bumpOptions reads the options of bumpfee.
+func (c *coreWallet) bumpOptions(ctx context.Context, r *rpc.Request, p *payment) (outputs []payee, changeAt *int64, err error) {
+	fields := make(map[string]json.RawMessage)
+	if raw := r.Raw(1); raw != nil {
+		known := []string{"confTarget", "conf_target", "fee_rate", "replaceable", "estimate_mode", "outputs", "original_change_index"}
+		for _, f := range outputFields(raw) {
+			if !slices.Contains(known, f.name) {
+				return nil, nil, rpc.Errorf(rpc.CodeType, "Unexpected key %s", f.name)
+			}
+			if jsonType(f.value) != "null" {
+				fields[f.name] = f.value
+			}
+		}
+	}
+	o := &fundOptions{fields}
+	if o.raw("confTarget") != nil && o.raw("conf_target") != nil {
+		return nil, nil, rpc.CodeInvalidParameter.New("confTarget and conf_target options should not both be set. Use conf_target (confTarget is deprecated).")
+	}
+	target := o.raw("conf_target", "confTarget")
+	if err := c.setRate(ctx, p, target, o.raw("estimate_mode"), o.raw("fee_rate")); err != nil {
+		return nil, nil, coreError(err, rpc.CodeWallet)
+	}
+	if target == nil && o.raw("fee_rate") == nil {
+		p.options.FeeRate = 0 // as little more as is relayed
+	}
+	rbf, err := o.flag(true, "replaceable")
+	if err != nil {
+		return nil, nil, err
+	}
+	p.options.Final = !rbf
+	if at, ok, err := o.number("original_change_index"); err != nil {
+		return nil, nil, err
+	} else if ok {
+		changeAt = &at
+	}
+	if raw := o.raw("outputs"); raw != nil {
+		if changeAt != nil {
+			return nil, nil, rpc.CodeInvalidParameter.New("The options 'outputs' and 'original_change_index' are incompatible. You can only either specify a new set of outputs, or designate a change output to be recycled.")
+		}
+		if outputs, err = c.corePayees(raw); err == nil && len(outputs) == 0 {
+			err = rpc.CodeInvalidParameter.New("Invalid parameter, output argument cannot be an empty array")
+		}
+	}
+	return outputs, changeAt, err
+}
+
+// prepareBump does what bumpfee and psbtbumpfee have in common.
+func (c *coreWallet) prepareBump(ctx context.Context, r *rpc.Request, p *payment, mine bool) (*bump, error) {
+	txid, err := r.Hash(0, "txid")
+	if err != nil {
+		return nil, err
+	}
+	outputs, changeAt, err := c.bumpOptions(ctx, r, p)
+	if err != nil {
+		return nil, err
+	}
+	rate := p.options.FeeRate
+	v, err := c.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer v.Close()
+	b, err := c.findBump(ctx, p, v, txid, mine)
+	if err != nil {
+		return nil, err
+	}
+	b.Rate, p.options.FeeRate = rate, 0
+	for i := range outputs {
+		b.Payments = append(b.Payments, outputs[i].Payment)
+	}
+	if changeAt != nil {
+		if *changeAt < 0 || *changeAt >= int64(len(b.Old.TxOut)) {
+			return nil, bumpRefusal(rpc.CodeInvalidParameter, "Change position is out of range")
+		}
+		b.Change, p.change = int(*changeAt), b.Old.TxOut[*changeAt].PkScript
+	}
+	return b, bumpError(c.planBump(b))
+}
+
+// bumped is the reply of bumpfee and psbtbumpfee.
+type bumped struct {
+	PSBT    string     `json:"psbt,omitempty"`
+	TxID    string     `json:"txid,omitempty"`
+	OrigFee rpc.Amount `json:"origfee"`
+	Fee     rpc.Amount `json:"fee"`
+	Errors  []string   `json:"errors"`
+}
+
+func (c *coreWallet) bumpFee(ctx context.Context, r *rpc.Request) (any, error) {
+	if c.file.Header().WatchOnly {
+		return nil, rpc.CodeWallet.New("bumpfee is not available with wallets that have private keys disabled. Use psbtbumpfee instead.")
+	}
+	p := &payment{file: c.file}
+	defer p.close()
+	defer c.lockWallet(c.file.Number())()
+	b, err := c.prepareBump(ctx, r, p, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.sign(p); err != nil {
+		return nil, err
+	}
+	txid, err := c.submitBump(b)
+	return bumped{TxID: txid, OrigFee: b.Fee(), Fee: p.draft.Fee, Errors: []string{}}, err
+}
+
+func (c *coreWallet) psbtBumpFee(ctx context.Context, r *rpc.Request) (any, error) {
+	p := &payment{file: c.file, cosigned: true}
+	defer p.close()
+	defer c.lockWallet(c.file.Number())()
+	b, err := c.prepareBump(ctx, r, p, false)
+	if err != nil {
+		return nil, err
+	}
+	text, err := c.packetText(ctx, p.draft.Tx, false)
+	return bumped{PSBT: text, OrigFee: b.Fee(), Fee: p.draft.Fee, Errors: []string{}}, err
+}
+
+// submitBump records a signed replacement and puts it into the mempool.
+func (w *wallets) submitBump(b *bump) (string, error) {
+	p, tx := b.payment, b.draft.Tx
+	if _, err := w.host.pool.Test(tx, w.host.now()); err != nil {
+		return "", refusedPayment(err)
+	}
+	plan := w.result(p)
+	plan.TxID, plan.Explain = tx.TxHash().String(), nil
+	if err := w.recordDetails(p, sentDetails{SendPlan: plan, Replaces: b.entry.TxID.String()}, tx, ""); err != nil {
+		return "", err
+	}
+	_, err := w.host.pool.AcceptOwn(tx, w.host.now())
+	return plan.TxID, refusedPayment(err)
+}
+
+// bump is lode_bumpfee.
+func (w *wallets) bump(ctx context.Context, r rpc.BumpRequest) (rpc.BumpPlan, error) {
+	txid, err := rpc.ParseHash(r.TxID, "txid")
+	if err != nil {
+		return rpc.BumpPlan{}, err
+	}
+	file, err := w.bumpWallet(ctx, r.Wallet, txid)
+	if err != nil {
+		return rpc.BumpPlan{}, err
+	}
+	p := &payment{file: file, from: file.Name(), explain: r.Explain}
+	defer p.close()
+	p.options.MaxFee, p.options.AllowHighFee = r.MaxFee, r.AllowHighFee
+	var rate wallet.FeeRate
+	if r.FeeRate != 0 || r.Target != 0 {
+		if rate, p.reason, err = w.rateFor(ctx, r.FeeRate, r.Target); err != nil {
+			return rpc.BumpPlan{}, err
+		}
+	}
+	if r.Passphrase != "" {
+		key, done, err := w.keyFor(r.Passphrase)
+		if err != nil {
+			return rpc.BumpPlan{}, err
+		}
+		defer done()
+		p.opener = key
+	}
+	defer w.lockWallet(file.Number())()
+	v, err := w.view(ctx)
+	if err != nil {
+		return rpc.BumpPlan{}, err
+	}
+	defer v.Close()
+	if r.Child {
+		return w.payForParent(ctx, v, p, txid, rate, r)
+	}
+	b, err := w.findBump(ctx, p, v, txid, true)
+	if err != nil {
+		return rpc.BumpPlan{}, err
+	}
+	b.Rate = rate
+	if err := w.planBump(b); err != nil {
+		return rpc.BumpPlan{}, bumpError(err)
+	}
+	plan := w.bumpPlan(p, b.entry, b.Fee())
+	plan.Replaces, plan.PackageRate = txid.String(), plan.FeeRate
+	if r.DryRun {
+		return plan, nil
+	}
+	if file.Header().WatchOnly {
+		return plan, errWatchOnly(file)
+	}
+	if err := w.sign(p); err != nil {
+		return plan, err
+	}
+	if plan.TxID, err = w.submitBump(b); err == nil && r.Explain {
+		plan.Explain = w.story(p)
+	}
+	return plan, err
+}
+
+// bumpPlan is a higher fee as lode's method shows it.
+func (w *wallets) bumpPlan(p *payment, e *mempool.Entry, old consensus.Amount) rpc.BumpPlan {
+	vsize := p.draft.VSize()
+	plan := rpc.BumpPlan{
+		Wallet: p.file.Name(), OldFee: old, OldFeeRate: satPerVB(old, e.VSize), Fee: p.draft.Fee, FeeRate: satPerVB(p.draft.Fee, vsize),
+		VSize: vsize, Inputs: len(p.draft.Coins), Change: p.draft.Change,
+	}
+	if p.explain {
+		plan.Explain = w.story(p)
+	}
+	return plan
+}
+
+// bumpWallet returns the wallet that is named, else the one that a transaction
+// that waits spends from or, failing that, pays to.
+func (w *wallets) bumpWallet(ctx context.Context, wanted string, txid chainhash.Hash) (*vault.Wallet, error) {
+	if wanted != "" {
+		return w.find(wanted)
+	}
+	if err := w.host.pool.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	e := w.host.pool.Get(txid)
+	if e == nil {
+		if f, err := w.host.findTx(ctx, txid, nil); err == nil && f.block != nil {
+			return nil, bumpRefusal(rpc.CodeWallet, "Transaction has been mined, or is conflicted with a mined transaction")
+		}
+		for _, file := range w.vault.Wallets() {
+			if by := w.replacedBy(file, txid); by != "" {
+				return nil, bumpRefusal(rpc.CodeWallet, fmt.Sprintf("Cannot bump transaction %s which was already bumped by transaction %s", txid, by))
+			}
+		}
+		return nil, bumpRefusal(rpc.CodeInvalidAddress, "Invalid or non-wallet transaction id")
+	}
+	coins, _, err := w.host.chain.Coins(outPointsOf(e.Tx))
+	if err != nil {
+		return nil, err
+	}
+	for i, in := range e.Tx.TxIn {
+		var script []byte
+		if coins[i] != nil {
+			script = coins[i].Script
+		} else if parent := w.host.pool.Get(in.PreviousOutPoint.Hash); parent != nil {
+			script = parent.Tx.TxOut[in.PreviousOutPoint.Index].PkScript
+		}
+		if file, err := w.byScript(script, ""); err == nil {
+			return file, nil
+		}
+	}
+	for _, out := range e.Tx.TxOut {
+		if file, err := w.byScript(out.PkScript, ""); err == nil {
+			return file, nil
+		}
+	}
+	return nil, bumpRefusal(rpc.CodeInvalidAddress, "Invalid or non-wallet transaction id")
+}
+
+func outPointsOf(tx *wire.MsgTx) []wire.OutPoint {
+	ops := make([]wire.OutPoint, len(tx.TxIn))
+	for i, in := range tx.TxIn {
+		ops[i] = in.PreviousOutPoint
+	}
+	return ops
+}
