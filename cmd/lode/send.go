@@ -32,7 +32,8 @@ func (p *program) sendCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "send", Short: "Pay from a wallet to an address or a wallet",
 		Long: `Pays. Shows the fee, the change and what remains, then asks. A payment that
-cannot be made is refused with what is there, what is needed, and why.`,
+cannot be made is refused with what is there, what is needed, and why. What is
+left out is asked for, on a terminal with a form.`,
 		Example: `  lode send --from Wallet1 --to Wallet2 --amount 1.5
   lode send --from 1 --to bcrt1q… --amount 0.1 --yes --wait 1`,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -82,6 +83,9 @@ func (p *program) runSend(ctx context.Context, f send) error {
 		return usagef("--json asks nothing: add --yes to pay")
 	}
 	return p.with(ctx, "send", func(c *openChain) error {
+		if p.canAsk() && !p.screen.Plain && (f.to == "" || f.amount == "") {
+			return p.fillOnScreen(ctx, c, f)
+		}
 		request, err := p.fillSend(ctx, c, f)
 		if err != nil {
 			return err

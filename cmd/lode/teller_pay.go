@@ -170,3 +170,22 @@ func (p *program) sendOnScreen(ctx context.Context, c *openChain, from rpc.Walle
 	_, err := p.screen.SendForm(ctx, t, walletRow(from), o)
 	return t.sent, err
 }
+
+// fillOnScreen is send where something was left out: the form asks for it.
+func (p *program) fillOnScreen(ctx context.Context, c *openChain, f send) error {
+	from, err := p.chooseWallet(ctx, c, "From", "--from", f.from)
+	if err != nil {
+		return err
+	}
+	base := rpc.SendRequest{To: f.to, FeeRate: f.feeRate}
+	if f.amount != "" {
+		if base.Amount, err = parsePayment(f.amount); err != nil {
+			return err
+		}
+	}
+	sent, err := p.sendOnScreen(ctx, c, from, base, f.passphraseFile)
+	if err != nil {
+		return err
+	}
+	return p.afterSend(ctx, c, f, sent)
+}
