@@ -25,8 +25,7 @@ type decodedSegwit struct {
 }
 
 // decodeScript is Core's decodescript: for a script that can stand behind a hash
-// it also has the addresses of that hash. Descriptors of miniscript are not
-// inferred.
+// it also has the addresses of that hash.
 func (h *Host) decodeScript(_ context.Context, r *rpc.Request) (any, error) {
 	script, err := r.Hex(0, "argument")
 	if err != nil {
@@ -44,7 +43,7 @@ func (h *Host) decodeScript(_ context.Context, r *rpc.Request) (any, error) {
 		return j, nil
 	}
 	segwit := decodedSegwit{scriptJSON: describeScript(program, h.params)}
-	if kind == address.Multisig {
+	if address.KindOf(program) == address.P2WSH {
 		segwit.Desc = (&descriptor.Output{Script: program, WitnessScript: script}).Infer(h.params)
 	}
 	segwit.P2SHSegwit, _ = address.Encode(address.ScriptHashScript(address.Hash160(program)), h.params)
