@@ -11,9 +11,6 @@ import (
 // ask for; 99 rolls have 255.9 bits.
 var diceRolls = map[int]int{12: 50, 15: 62, 18: 75, 21: 87, 24: 99}
 
-// DiceRolls returns how many rolls EntropyFromDice needs for so many words; 0
-// when a mnemonic cannot have that many.
-func DiceRolls(words int) int { return diceRolls[words] }
 
 // DiceError says what is wrong with rolls.
 type DiceError struct {
