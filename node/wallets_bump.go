@@ -258,7 +258,7 @@ func afterKind(err error, kind wallet.Kind) string {
 }
 
 // bumpOptions reads the options of bumpfee.
-func (c *coreWallet) bumpOptions(ctx context.Context, r *rpc.Request, p *payment) (outputs []payee, changeAt *int64, err error) {
+func (c *coreWallet) bumpOptions(r *rpc.Request, p *payment) (outputs []payee, changeAt *int64, err error) {
 	fields := make(map[string]json.RawMessage)
 	if raw := r.Raw(1); raw != nil {
 		known := []string{"confTarget", "conf_target", "fee_rate", "replaceable", "estimate_mode", "outputs", "original_change_index"}
@@ -276,7 +276,7 @@ func (c *coreWallet) bumpOptions(ctx context.Context, r *rpc.Request, p *payment
 		return nil, nil, rpc.CodeInvalidParameter.New("confTarget and conf_target options should not both be set. Use conf_target (confTarget is deprecated).")
 	}
 	target := o.raw("conf_target", "confTarget")
-	if err := c.setRate(ctx, p, target, o.raw("estimate_mode"), o.raw("fee_rate")); err != nil {
+	if err := c.setRate(p, target, o.raw("estimate_mode"), o.raw("fee_rate")); err != nil {
 		return nil, nil, coreError(err, rpc.CodeWallet)
 	}
 	if target == nil && o.raw("fee_rate") == nil {
@@ -309,7 +309,7 @@ func (c *coreWallet) prepareBump(ctx context.Context, r *rpc.Request, p *payment
 	if err != nil {
 		return nil, err
 	}
-	outputs, changeAt, err := c.bumpOptions(ctx, r, p)
+	outputs, changeAt, err := c.bumpOptions(r, p)
 	if err != nil {
 		return nil, err
 	}
@@ -405,7 +405,7 @@ func (w *wallets) bump(ctx context.Context, r rpc.BumpRequest) (rpc.BumpPlan, er
 	p.options.MaxFee, p.options.AllowHighFee = r.MaxFee, r.AllowHighFee
 	var rate wallet.FeeRate
 	if r.FeeRate != 0 || r.Target != 0 {
-		if rate, p.reason, err = w.rateFor(ctx, r.FeeRate, r.Target); err != nil {
+		if rate, p.reason, err = w.rateFor(r.FeeRate, r.Target); err != nil {
 			return rpc.BumpPlan{}, err
 		}
 	}

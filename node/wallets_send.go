@@ -129,7 +129,7 @@ func (w *wallets) newPayment(ctx context.Context, r rpc.SendRequest) (*payment, 
 	if err := w.sendOptions(p, &r); err != nil {
 		return nil, err
 	}
-	p.options.FeeRate, p.reason, err = w.rateFor(ctx, r.FeeRate, r.Target)
+	p.options.FeeRate, p.reason, err = w.rateFor(r.FeeRate, r.Target)
 	return p, err
 }
 
@@ -226,6 +226,7 @@ func (w *wallets) fillOptions(v *walletView, p *payment) error {
 	p.tip = tip.Height
 	o.Must, o.Solve, o.Alone = p.must, w.solveFor(p), !p.cosigned
 	o.Policy, o.Rand = w.host.pool.Info(w.host.now()).Policy, random.below
+	o.Discard = w.discardRate(o)
 	o.Tip = wallet.Tip{Height: tip.Height, MedianTime: func(height int32) int64 { return tip.Ancestor(height).MedianTimePast() }}
 	if !o.LockFixed {
 		o.LockTime = wallet.AntiSniping(tip.Height, tip.Time(), w.host.now().Unix(), random.below)

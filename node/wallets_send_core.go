@@ -80,7 +80,7 @@ func (h *Host) registerCoreSend(s *rpc.Server) {
 
 // setRate reads a confirmation target, estimate mode and fee rate (Core's
 // SetFeeEstimateMode).
-func (c *coreWallet) setRate(ctx context.Context, p *payment, target, mode, rate json.RawMessage) error {
+func (c *coreWallet) setRate(p *payment, target, mode, rate json.RawMessage) error {
 	if rate != nil {
 		if target != nil {
 			return rpc.CodeInvalidParameter.New("Cannot specify both conf_target and fee_rate. Please provide either a confirmation target in blocks for automatic fee estimation, or an explicit fee rate.")
@@ -109,7 +109,7 @@ func (c *coreWallet) setRate(ctx context.Context, p *payment, target, mode, rate
 		blocks = n
 	}
 	var err error
-	p.options.FeeRate, p.reason, err = c.rateFor(ctx, 0, blocks)
+	p.options.FeeRate, p.reason, err = c.rateFor(0, blocks)
 	return err
 }
 
@@ -236,7 +236,7 @@ func (c *coreWallet) sendToAddress(ctx context.Context, r *rpc.Request) (any, er
 	if err := coreReplaceable(r, 5, p); err != nil {
 		return nil, err
 	}
-	if err := c.setRate(ctx, p, r.Raw(6), r.Raw(7), r.Raw(9)); err != nil {
+	if err := c.setRate(p, r.Raw(6), r.Raw(7), r.Raw(9)); err != nil {
 		return nil, coreError(err, rpc.CodeInsufficientFunds)
 	}
 	one := payee{to: to}
@@ -297,7 +297,7 @@ func (c *coreWallet) sendMany(ctx context.Context, r *rpc.Request) (any, error) 
 	if err := coreReplaceable(r, 5, p); err != nil {
 		return nil, err
 	}
-	if err := c.setRate(ctx, p, r.Raw(6), r.Raw(7), r.Raw(8)); err != nil {
+	if err := c.setRate(p, r.Raw(6), r.Raw(7), r.Raw(8)); err != nil {
 		return nil, coreError(err, rpc.CodeInsufficientFunds)
 	}
 	if p.payees, err = c.corePayees(r.Raw(1)); err != nil {

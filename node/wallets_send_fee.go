@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,7 +23,7 @@ const maxTarget = 1008
 
 // rateFor returns the rate that a payment pays, and why: as asked, or estimated
 // for a number of blocks, or the default when both are 0.
-func (w *wallets) rateFor(ctx context.Context, satPerVB float64, target int) (wallet.FeeRate, string, error) {
+func (w *wallets) rateFor(satPerVB float64, target int) (wallet.FeeRate, string, error) {
 	least := wallet.FeeRate(w.host.pool.Info(w.host.now()).MinFee)
 	switch {
 	case satPerVB != 0 && target != 0:
@@ -32,15 +31,26 @@ func (w *wallets) rateFor(ctx context.Context, satPerVB float64, target int) (wa
 	case target < 0 || target > maxTarget:
 		return 0, "", rpc.Errorf(rpc.CodeInvalidParameter, "Invalid conf_target, must be between 1 and %d", maxTarget)
 	case target > 0:
-		rate, why, err := w.estimate(ctx, target)
-		return max(rate, least), why, err
-	case satPerVB == 0 && least > defaultFeeRate:
-		return least, "the least that the mempool takes now", nil
+		rate, why := w.host.estimateFee(target)
+		return max(rate, least), why, nil
 	case satPerVB == 0:
+		if rate, why := w.host.estimateFee(0); rate > max(least, defaultFeeRate) {
+			return rate, why, nil
+		}
+		if least > defaultFeeRate {
+			return least, "the least that the mempool takes now", nil
+		}
 		return defaultFeeRate, "default", nil
 	}
 	rate, err := w.feeRate(satPerVB)
 	return rate, "as asked", err
+}
+
+// discardRate is the feerate at which change must be worth spending: that of a
+// payment without haste, between what makes dust and Core's default.
+func (w *wallets) discardRate(o *wallet.Options) wallet.FeeRate {
+	rate, _ := w.host.estimateFee(maxTarget)
+	return max(min(rate, wallet.DefaultDiscardRate), wallet.FeeRate(o.Policy.DustRelayFee))
 }
 
 // feeRate turns sat/vB into a rate that the mempool takes.
@@ -54,12 +64,6 @@ func (w *wallets) feeRate(satPerVB float64) (wallet.FeeRate, error) {
 		return 0, rpc.Errorf(rpc.CodeInvalidParameter, "fee rate %s is below %s sat/vB, the least that the mempool takes now", decimal(satPerVB), decimal(float64(least)/1000))
 	}
 	return rate, nil
-}
-
-// estimate returns the rate at which a payment is confirmed within a number of
-// blocks, and what that is judged by.
-func (w *wallets) estimate(ctx context.Context, target int) (wallet.FeeRate, string, error) {
-	return defaultFeeRate, "default", ctx.Err()
 }
 
 // decimal shows a number without an exponent.

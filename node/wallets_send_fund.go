@@ -99,8 +99,8 @@ func (o *fundOptions) number(names ...string) (n int64, ok bool, err error) {
 // applyFund has a payment made as the options say (Core's FundTransaction). Rate
 // parameters beside the options, where a method has them, are in target, mode
 // and rate.
-func (c *coreWallet) applyFund(ctx context.Context, p *payment, o *fundOptions, target, mode, rate json.RawMessage) error {
-	if err := c.fundRate(ctx, p, o, target, mode, rate); err != nil {
+func (c *coreWallet) applyFund(p *payment, o *fundOptions, target, mode, rate json.RawMessage) error {
+	if err := c.fundRate(p, o, target, mode, rate); err != nil {
 		return err
 	}
 	if err := c.fundChange(p, o); err != nil {
@@ -136,7 +136,7 @@ func (c *coreWallet) applyFund(ctx context.Context, p *payment, o *fundOptions, 
 }
 
 // fundRate reads how much is paid for each vbyte.
-func (c *coreWallet) fundRate(ctx context.Context, p *payment, o *fundOptions, target, mode, rate json.RawMessage) error {
+func (c *coreWallet) fundRate(p *payment, o *fundOptions, target, mode, rate json.RawMessage) error {
 	pick := func(param json.RawMessage, name string) (json.RawMessage, error) {
 		option := o.raw(name)
 		if param != nil && option != nil {
@@ -172,7 +172,7 @@ func (c *coreWallet) fundRate(ctx context.Context, p *payment, o *fundOptions, t
 		}
 		return c.takeRate(p, wallet.FeeRate(a))
 	}
-	return c.setRate(ctx, p, target, mode, rate)
+	return c.setRate(p, target, mode, rate)
 }
 
 // fundChange reads where change goes to.
@@ -272,7 +272,7 @@ func (c *coreWallet) sendOutputs(ctx context.Context, r *rpc.Request) (any, erro
 	if p.payees, err = c.corePayees(r.Raw(0)); err != nil {
 		return nil, err
 	}
-	if err := c.applyFund(ctx, p, o, r.Raw(1), r.Raw(2), r.Raw(3)); err != nil {
+	if err := c.applyFund(p, o, r.Raw(1), r.Raw(2), r.Raw(3)); err != nil {
 		return nil, coreError(err, rpc.CodeWallet)
 	}
 	return c.sendAs(ctx, p, o)
@@ -402,7 +402,7 @@ func (c *coreWallet) sendAll(ctx context.Context, r *rpc.Request) (any, error) {
 	if o.raw("inputs") != nil && (o.raw("minconf") != nil || o.raw("maxconf") != nil) {
 		return nil, rpc.CodeInvalidParameter.New("Cannot combine minconf or maxconf with specific inputs.")
 	}
-	if err := c.applyFund(ctx, p, o, r.Raw(1), r.Raw(2), r.Raw(3)); err != nil {
+	if err := c.applyFund(p, o, r.Raw(1), r.Raw(2), r.Raw(3)); err != nil {
 		return nil, coreError(err, rpc.CodeWallet)
 	}
 	p.options.Sweep = !sendMax
@@ -486,7 +486,7 @@ func (c *coreWallet) fundTx(ctx context.Context, tx *wire.MsgTx, o *fundOptions)
 	if len(p.payees) == 0 {
 		return nil, rpc.CodeInvalidParameter.New("TX must have at least one output")
 	}
-	if err := c.applyFund(ctx, p, o, nil, nil, nil); err != nil {
+	if err := c.applyFund(p, o, nil, nil, nil); err != nil {
 		return nil, coreError(err, rpc.CodeWallet)
 	}
 	p.options.LockTime, p.options.LockFixed = tx.LockTime, true
