@@ -43,6 +43,7 @@ func newPurse(t testing.TB, dir string, change ...func(*Config)) *purse {
 	}
 	c := config(dir, "test")
 	c.LongLived = false
+	cheapSecrets(&c)
 	for _, f := range change {
 		f(&c)
 	}
