@@ -11,7 +11,6 @@ import (
 // ask for; 99 rolls have 255.9 bits.
 var diceRolls = map[int]int{12: 50, 15: 62, 18: 75, 21: 87, 24: 99}
 
-
 // DiceError says what is wrong with rolls.
 type DiceError struct {
 	Missing   int  // rolls that are still needed

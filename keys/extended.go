@@ -224,7 +224,7 @@ func (k *ExtendedKey) childPoint(index uint32) (*btcec.PublicKey, [32]byte, erro
 	if overflow || point.Z.IsZero() {
 		return nil, [32]byte{}, ErrInvalidChild
 	}
-	point.ToAffine()
+	toAffine(&point)
 	return btcec.NewPublicKey(&point.X, &point.Y), [32]byte(sum[32:]), nil
 }
 

@@ -31,7 +31,7 @@ func SignLowR(key *btcec.PrivateKey, hash []byte) *ecdsa.Signature {
 		k := btcec.NonceRFC6979(secret[:], hash, extra, nil, 0)
 		var point btcec.JacobianPoint
 		btcec.ScalarBaseMultNonConst(k, &point)
-		point.ToAffine()
+		toAffine(&point)
 		x := point.X.Bytes()
 		if x[0] >= 0x80 {
 			k.Zero()
