@@ -36,8 +36,10 @@ func (w *wallets) viewPSBT(p *psbt.Packet) rpc.PSBTView {
 		Inputs: []rpc.PSBTInput{}, Outputs: []rpc.PSBTOutput{},
 	}
 	a := p.Analyze()
-	v.Next, v.Invalid, v.VSize = a.Next.String(), a.Invalid, a.VSize
-	if fee, ok := packetFee(p); ok {
+	v.Invalid, v.VSize = a.Invalid, a.VSize
+	if fee, ok := packetFee(p); ok && fee < 0 {
+		v.Invalid = "its outputs are worth " + (-fee).String() + " more than its inputs"
+	} else if ok {
 		sum := fee
 		for _, out := range p.Tx.TxOut {
 			sum += consensus.Amount(out.Value)
@@ -53,13 +55,20 @@ func (w *wallets) viewPSBT(p *psbt.Packet) rpc.PSBTView {
 		k.Key = encodeBase58Check(x.Key[:])
 		v.XPubs = append(v.XPubs, k)
 	}
+	next := psbt.Extractor
 	for i := range p.Inputs {
 		var how psbt.InputAnalysis
 		if i < len(a.Inputs) {
 			how = a.Inputs[i]
 		}
-		v.Inputs = append(v.Inputs, w.viewInput(p, i, how, masters))
+		in := w.viewInput(p, i, how, masters)
+		if how.Next == psbt.Updater && len(in.Missing) > 0 && noScriptMissing(how) {
+			how.Next = psbt.SignerRole // Core does not tell for taproot
+		}
+		next = min(next, how.Next)
+		v.Inputs = append(v.Inputs, in)
 	}
+	v.Next = next.String()
 	for _, out := range p.Tx.TxOut {
 		o := rpc.PSBTOutput{Amount: rpc.Amount(out.Value), Script: hex.EncodeToString(out.PkScript), Wallets: w.namesOf(out.PkScript)}
 		o.Address, _ = address.Encode(out.PkScript, w.host.params)
@@ -69,6 +78,10 @@ func (w *wallets) viewPSBT(p *psbt.Packet) rpc.PSBTView {
 		v.Outputs = append(v.Outputs, o)
 	}
 	return v
+}
+
+func noScriptMissing(how psbt.InputAnalysis) bool {
+	return how.HasUTXO && how.MissingRedeemScript == nil && how.MissingWitnessScript == nil && len(how.MissingPubKeys) == 0
 }
 
 // pushed joins the data that a script pushes.
@@ -182,6 +195,9 @@ func viewTap(in *psbt.Input, script []byte, v *rpc.PSBTInput, masters map[string
 	if len(in.TapKeySig) > 0 {
 		v.Signed = append(v.Signed, rpc.PSBTKey{Key: hex.EncodeToString(internal)})
 	}
+	if hex.EncodeToString(internal) == psbt.Nobody && len(in.TapLeaves) == 1 {
+		v.Required = requiredOf(in.TapLeaves[0].Script)
+	}
 	signed := make(map[string]bool)
 	for _, s := range in.TapScriptSigs {
 		k := rpc.PSBTKey{Key: hex.EncodeToString(s.PubKey[:])}
@@ -196,6 +212,9 @@ func viewTap(in *psbt.Input, script []byte, v *rpc.PSBTInput, masters map[string
 	}
 	for _, d := range in.TapDerivations {
 		k := signerKey(d.PubKey[:], d.Origin, masters)
+		if k.Key == psbt.Nobody {
+			continue
+		}
 		if bytes.Equal(d.PubKey[:], internal) && len(in.TapKeySig) == 0 {
 			v.Missing = append(v.Missing, k)
 		}
@@ -205,6 +224,32 @@ func viewTap(in *psbt.Input, script []byte, v *rpc.PSBTInput, masters map[string
 			}
 		}
 	}
+}
+
+// requiredOf is how many signatures a script of multi_a asks for; 0 for others.
+func requiredOf(script []byte) int {
+	var ops []byte
+	t := txscript.MakeScriptTokenizer(0, script)
+	for t.Next() {
+		ops = append(ops, t.Opcode())
+	}
+	n := len(ops)
+	if t.Err() != nil || n < 4 || ops[n-1] != txscript.OP_NUMEQUAL || ops[n-2] < txscript.OP_1 || ops[n-2] > txscript.OP_16 {
+		return 0
+	}
+	for i, op := range ops[:n-2] {
+		want := byte(txscript.OP_CHECKSIGADD)
+		switch {
+		case i%2 == 0:
+			want = txscript.OP_DATA_32
+		case i == 1:
+			want = txscript.OP_CHECKSIG
+		}
+		if op != want {
+			return 0
+		}
+	}
+	return int(ops[n-2]-txscript.OP_1) + 1
 }
 
 // statusOf says what an open input needs.

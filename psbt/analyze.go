@@ -1,6 +1,7 @@
 package psbt
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -273,11 +274,18 @@ func (s *Signer) expectedVSize() int64 {
 	return (weight + consensus.WitnessScale - 1) / consensus.WitnessScale
 }
 
+// Nobody is the x-only point whose private key nobody knows, which BIP341 proposes
+// as the internal key of outputs that only their scripts can spend.
+const Nobody = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
+
 // dummy stands for a signature that is still to come. Nobody is expected to sign
 // with an internal key of which nothing is said while the leaves' keys are known.
 func (in *Input) dummy(pub []byte, leaf *chainhash.Hash) ([]byte, bool) {
 	if len(pub) != 32 {
 		return make([]byte, ecdsaLength), true
+	}
+	if leaf == nil && hex.EncodeToString(pub) == Nobody {
+		return nil, false
 	}
 	if leaf == nil && len(in.TapDerivations) > 0 {
 		said := slices.ContainsFunc(in.TapDerivations, func(d TapDerivation) bool { return string(d.PubKey[:]) == string(pub) })

@@ -131,7 +131,7 @@ func stories() []struct {
 } {
 	digest := sha256.Sum256(preimage)
 	h := hex.EncodeToString(digest[:])
-	const unspendable = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
+	const unspendable = Nobody
 	final := uint32(wire.MaxTxInSequenceNum - 2)
 	return []struct {
 		name, template string
@@ -165,6 +165,11 @@ func TestStories(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			watch := descriptorOf(t, c.template, all, -1)
 			start := payFrom(t, watch, c.sequence, c.lock)
+			if c.name == "taproot leaf" {
+				if size := start.Analyze().VSize; size < 150 {
+					t.Errorf("%d vB: the key path that nobody can sign counts", size)
+				}
+			}
 			if c.hash {
 				digest := sha256.Sum256(preimage)
 				start.Inputs[0].Preimages = []Preimage{{miniscript.SHA256, digest[:], preimage}}
