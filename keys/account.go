@@ -113,23 +113,6 @@ func DeriveAccount(seed []byte, t Type, coinType, account uint32) (*Account, err
 	return newAccount(t, path, key)
 }
 
-// ParseAccount reads the extended key, private or public, of an account on
-// network p.
-func ParseAccount(s string, t Type, p *network.Params) (*Account, error) {
-	key, err := ParseExtended(s, p)
-	if err != nil {
-		return nil, err
-	}
-	if key.depth != 3 || key.index < Hardened {
-		return nil, fmt.Errorf("%w: not an account's key, which is three hardened steps below the master key", ErrExtendedKey)
-	}
-	path, err := accountPath(t, p.CoinType, key.index-Hardened)
-	if err != nil {
-		return nil, err
-	}
-	return newAccount(t, path, key)
-}
-
 func accountPath(t Type, coinType, account uint32) (Path, error) {
 	if t.Purpose() == 0 {
 		return nil, fmt.Errorf("%.40q is no type of address", string(t))

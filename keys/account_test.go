@@ -63,21 +63,13 @@ func TestAddresses(t *testing.T) {
 			derived.Path() != v.AccountPath || hex.EncodeToString(fingerprint[:]) != v.MasterFingerprint {
 			t.Errorf("%s %s: %s, %v", v.Network, v.AccountPath, prv, err)
 		}
-		private, err := ParseAccount(v.AccountXPrv, typeOf(v.Purpose), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		public, err := ParseAccount(v.AccountXPub, typeOf(v.Purpose), p)
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, a := range v.Addresses {
 			leaf, err := ParsePath(a.Path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			chain, index := leaf[3], leaf[4]
-			for _, account := range []*Account{derived, private, public, derived.Public()} {
+			for _, account := range []*Account{derived, derived.Public()} {
 				pub, script, err := account.Child(chain, index)
 				text, ok := address.Encode(script, p)
 				if err != nil || !ok || text != a.Address || hex.EncodeToString(script) != a.ScriptPubKey ||
@@ -93,7 +85,7 @@ func TestAddresses(t *testing.T) {
 			if err != nil || !direct.Key.Equals(&key.Key) {
 				t.Errorf("%s %s: %v", v.Network, a.Path, err)
 			}
-			if _, err := public.PrivateChild(chain, index); !errors.Is(err, ErrPublicOnly) {
+			if _, err := derived.Public().PrivateChild(chain, index); !errors.Is(err, ErrPublicOnly) {
 				t.Errorf("private key of a public account: %v", err)
 			}
 			checked++
@@ -225,13 +217,6 @@ func TestAccountBounds(t *testing.T) {
 	}
 	if _, err := DeriveAccount(make([]byte, 3), Bech32, 1, 0); err == nil {
 		t.Error("a seed of 3 bytes")
-	}
-	master, err := NewMaster(seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := ParseAccount(master.EncodePublic(network.Regtest()), Bech32, network.Regtest()); !errors.Is(err, ErrExtendedKey) {
-		t.Errorf("a master key as an account's: %v", err)
 	}
 }
 
