@@ -11,7 +11,6 @@ import (
 	"github.com/btcsuite/btcd/txscript/v2"
 
 	"github.com/lode-chain/lode/address"
-	"github.com/lode-chain/lode/network"
 )
 
 // Type is a kind of address, named as Core does. Each has the BIP by which
