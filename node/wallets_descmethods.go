@@ -21,7 +21,8 @@ func (h *Host) registerDescriptorWallets(s *rpc.Server) {
 			Name: "lode_importwallet", Summary: "Makes a wallet of descriptors and finds its coins. Without private keys it watches.",
 			Params: []rpc.Param{
 				nameParam,
-				{Name: "descriptors", Type: rpc.Array, Help: "As importdescriptors has them; checksum and timestamp may be left out"},
+				{Name: "descriptors", Type: rpc.Array, Help: "As importdescriptors has them; checksum and timestamp may be left out, and desc may be an extended key"},
+				typeParam,
 				{Name: "watch", Type: rpc.Bool, Optional: true, Help: "Refuse private keys"},
 				passphraseParam,
 			},
@@ -195,7 +196,10 @@ func (w *wallets) descriptorList(r rpc.DescriptorsRequest) (any, error) {
 		return nil, err
 	}
 	text := publicText
-	if r.Private && !file.Header().WatchOnly {
+	if r.Private {
+		if file.Header().WatchOnly {
+			return nil, rpc.Errorf(rpc.CodeWallet, "wallet %s only watches: it has no private keys", file.Name())
+		}
 		if file.Encrypted() && r.Passphrase == "" {
 			return nil, errShowLocked
 		}
@@ -215,7 +219,7 @@ func (w *wallets) descriptorList(r rpc.DescriptorsRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	reply := rpc.Descriptors{Wallet: file.Name(), Number: file.Number(), Private: r.Private && !file.Header().WatchOnly}
+	reply := rpc.Descriptors{Wallet: file.Name(), Number: file.Number(), Private: r.Private}
 	for _, row := range rows {
 		d := rpc.WalletDescriptor{Desc: row.Desc, Active: row.Active, Timestamp: row.Timestamp, Range: row.Range, Next: row.Next}
 		d.Internal = row.Internal != nil && *row.Internal

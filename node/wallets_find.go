@@ -214,6 +214,7 @@ func (w *wallets) row(file *vault.Wallet, b wallet.Balance, first *vault.Wallet)
 	r.Default = first == file
 	r.Plain, r.Archived, r.Foreign, r.WatchOnly = file.Plain(), file.Archived(), file.Foreign(), head.WatchOnly
 	_, _, r.Scanning = w.scanning(head.Number)
+	r.Multisig = multisigText(head)
 	return r
 }
 

@@ -202,7 +202,7 @@ func (w *wallets) watchable(text string, t keys.Type) ([]rpc.DescriptorImport, e
 		return []rpc.DescriptorImport{{Desc: &text}}, nil
 	}
 	if looksExtended(text) {
-		return w.watchExtended(text, t)
+		return w.extended(text, t, false)
 	}
 	desc := "addr(" + text + ")"
 	if _, err := descriptor.Parse(desc, w.host.params); err != nil {
@@ -220,10 +220,10 @@ func looksExtended(text string) bool {
 	return len(text) > 100 && (strings.HasPrefix(text[1:], "pub") || strings.HasPrefix(text[1:], "prv"))
 }
 
-// watchExtended makes the two descriptors of an account of which an extended
-// public key is known. Its prefix says the type of the addresses, if it is one of
-// SLIP-132; else it is the one asked for, or bech32.
-func (w *wallets) watchExtended(text string, t keys.Type) ([]rpc.DescriptorImport, error) {
+// extended makes the two descriptors of an account of which an extended key is
+// known. Its prefix says the type of the addresses, if it is one of SLIP-132; else
+// it is the one asked for, or bech32.
+func (w *wallets) extended(text string, t keys.Type, private bool) ([]rpc.DescriptorImport, error) {
 	origin, text := splitOrigin(text)
 	if strings.Contains(text, "/") {
 		return nil, rpc.CodeInvalidParameter.New("give the extended key alone, without steps behind it, or a whole descriptor")
@@ -232,7 +232,7 @@ func (w *wallets) watchExtended(text string, t keys.Type) ([]rpc.DescriptorImpor
 	switch {
 	case err != nil:
 		return nil, rpc.CodeInvalidAddress.New(err.Error())
-	case x.Key.IsPrivate():
+	case x.Key.IsPrivate() && !private:
 		return nil, rpc.CodeInvalidAddress.New("this is a private key: to watch, give the public one; to spend, lode wallet import")
 	case x.Multisig:
 		return nil, rpc.CodeInvalidAddress.New("this key is for a multisig: lode wallet multisig makes one, from the keys of all")
@@ -245,9 +245,15 @@ func (w *wallets) watchExtended(text string, t keys.Type) ([]rpc.DescriptorImpor
 	case t == "":
 		t = keys.Bech32
 	}
+	key := x.Key.EncodePublic(w.host.params)
+	if x.Key.IsPrivate() {
+		if key, err = x.Key.EncodePrivate(w.host.params); err != nil {
+			return nil, err
+		}
+	}
 	var list []rpc.DescriptorImport
 	for chain := range 2 {
-		desc := wrapKey(t, fmt.Sprintf("%s%s/%d/*", origin, x.Key.EncodePublic(w.host.params), chain))
+		desc := wrapKey(t, fmt.Sprintf("%s%s/%d/*", origin, key, chain))
 		list = append(list, rpc.DescriptorImport{Desc: &desc, Active: true, Internal: chain == 1, Range: json.RawMessage(fmt.Sprint(importRange - 1))})
 	}
 	return list, nil
@@ -304,8 +310,51 @@ func (w *wallets) guessRoles(list []rpc.DescriptorImport) {
 	}
 }
 
-// importWallet is lode_importwallet.
+// importWallet is lode_importwallet. In the place of a descriptor an extended key
+// may stand, which means an account's two.
 func (w *wallets) importWallet(ctx context.Context, r rpc.NewDescriptorWallet) (any, error) {
+	t, err := typeOf(r.Type)
+	if err != nil {
+		return nil, err
+	}
+	if r.Type == "" {
+		t = ""
+	}
+	var list []rpc.DescriptorImport
+	for n, d := range r.Descriptors {
+		if d.Desc == nil || !looksExtended(strings.TrimSpace(*d.Desc)) || strings.Contains(*d.Desc, "(") {
+			list = append(list, d)
+			continue
+		}
+		two, err := w.extended(strings.TrimSpace(*d.Desc), t, true)
+		if err != nil {
+			return nil, numbered(err, n, len(r.Descriptors))
+		}
+		for i := range two {
+			two[i].Timestamp = d.Timestamp
+		}
+		list = append(list, two...)
+	}
+	r.Descriptors = list
 	w.guessRoles(r.Descriptors)
 	return w.descriptorWallet(ctx, r)
+}
+
+// multisigText says of a wallet that is nothing but a multisig how many of its
+// keys sign, such as "2 of 3"; else it is empty.
+func multisigText(head vault.Header) string {
+	if head.Source != vault.SourceDescriptors || len(head.Descriptors) == 0 {
+		return ""
+	}
+	text := head.Descriptors[0].Text
+	for _, name := range [...]string{"wsh(sortedmulti(", "wsh(multi(", "sh(sortedmulti(", "sh(multi(", ",sortedmulti_a(", ",multi_a("} {
+		_, rest, ok := strings.Cut(text, name)
+		if !ok {
+			continue
+		}
+		inside, _, _ := strings.Cut(rest, ")")
+		parts := strings.Split(inside, ",")
+		return fmt.Sprintf("%s of %d", parts[0], len(parts)-1)
+	}
+	return ""
 }

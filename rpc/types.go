@@ -83,13 +83,14 @@ type Wallet struct {
 	Path      string `json:"path"`      // account path, e.g. m/84'/1'/0'; empty for an imported key
 	Address   string `json:"address"`   // its first receiving address
 	PublicKey string `json:"publickey"` // of that address, hex
-	Source    string `json:"source"`    // "words" or "key"
+	Source    string `json:"source"`    // "words", "key" or "descriptors"
 	Default   bool   `json:"default"`
 	Encrypted bool   `json:"encrypted"`
-	Plain     bool   `json:"plain"`      // whoever reads its file can spend its coins
-	WatchOnly bool   `json:"watch_only"` // it has no keys
-	Archived  bool   `json:"archived"`   // hidden from lists
-	Foreign   bool   `json:"foreign"`    // under another passphrase than the others: its file was copied in
+	Plain     bool   `json:"plain"`              // whoever reads its file can spend its coins
+	WatchOnly bool   `json:"watch_only"`         // it has no keys
+	Multisig  string `json:"multisig,omitempty"` // such as "2 of 3": how many of the keys sign
+	Archived  bool   `json:"archived"`           // hidden from lists
+	Foreign   bool   `json:"foreign"`            // under another passphrase than the others: its file was copied in
 	Spendable Amount `json:"spendable"`
 	Pending   Amount `json:"pending"`            // unconfirmed and paid by others
 	Immature  Amount `json:"immature"`           // mined, not yet spendable

@@ -21,6 +21,7 @@ type NewDescriptorWallet struct {
 	Name        string             `json:"name,omitempty"`
 	Descriptors []DescriptorImport `json:"descriptors"`
 	Watch       bool               `json:"watch,omitempty"`      // refuse private keys
+	Type        string             `json:"type,omitempty"`       // of the addresses of an extended key that does not say it
 	Passphrase  string             `json:"passphrase,omitempty"` // as in NewWallets
 }
 

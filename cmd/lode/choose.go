@@ -170,7 +170,7 @@ func (p *program) walletTable(wallets []rpc.Wallet, sums bool) {
 	for _, w := range wallets {
 		name := console.Clean(w.Name)
 		t.Rows = append(t.Rows, []string{
-			strconv.Itoa(w.Number), name, w.Type, w.Address,
+			strconv.Itoa(w.Number), name, walletKind(w), w.Address,
 			w.Spendable.String(), w.Immature.String(), w.Pending.String(),
 		})
 		spendable, immature, pending = spendable+w.Spendable, immature+w.Immature, pending+w.Pending
@@ -179,4 +179,16 @@ func (p *program) walletTable(wallets []rpc.Wallet, sums bool) {
 		t.Foot = []string{"", "all", "", "", spendable.String(), immature.String(), pending.String()}
 	}
 	p.screen.Table(t)
+}
+
+// walletKind says in a word or two what a wallet is.
+func walletKind(w rpc.Wallet) string {
+	kind := w.Type
+	if w.Multisig != "" {
+		kind = w.Multisig
+	}
+	if w.WatchOnly {
+		kind += ", watched"
+	}
+	return kind
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,36 +10,6 @@ import (
 
 	"github.com/lode-chain/lode/internal/platform"
 )
-
-// readKey returns the private key to import, as text.
-func (p *program) readKey(ctx context.Context, f importKey, file string) (string, error) {
-	var key string
-	var err error
-	switch {
-	case f.fromArgs != "" && file != "":
-		return "", usagef("give the key in a file or with --key-from-args, not both")
-	case f.fromArgs != "":
-		key = f.fromArgs
-	case file != "":
-		key, err = p.readSecret(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("there is no such key file; a key itself goes into a file, to standard input (-), or after --key-from-args")
-		}
-	case p.canAsk():
-		key, err = p.screen.Secret(ctx, "Private key (hex or WIF): ")
-	case p.screen.Interactive:
-		return "", usagef("name the key file, or - for standard input")
-	default:
-		key, err = p.readSecret("-")
-	}
-	if err != nil {
-		return "", err
-	}
-	if key = strings.TrimSpace(key); key == "" {
-		return "", errors.New("there is no key in the input")
-	}
-	return key, nil
-}
 
 // makeKeyFolder makes the folder that keys are exported to.
 func makeKeyFolder(dir string) error {

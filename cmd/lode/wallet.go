@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -20,7 +19,8 @@ that lode wallet list shows.`,
   lode wallet list
   lode wallet restore`,
 		p.walletNewCommand(), p.walletLastWordCommand(), p.walletPaperCommand(), p.walletListCommand(), p.walletShowCommand(),
-		p.walletRenameCommand(), p.walletImportCommand(), p.walletRestoreCommand(), p.walletRescanCommand(),
+		p.walletRenameCommand(), p.walletImportCommand(), p.walletWatchCommand(),
+		p.walletMultisigCommand(), p.walletXPubCommand(), p.walletDescriptorsCommand(), p.walletLabelCommand(), p.walletRestoreCommand(), p.walletRescanCommand(),
 		p.walletBackupCommand(), p.walletPassphraseCommand(), p.walletUnlockCommand(), p.walletLockCommand(),
 		p.walletArchiveCommand(), p.walletUnhideCommand(), p.walletDeleteCommand())
 }
@@ -187,59 +187,6 @@ func (p *program) walletRenameCommand() *cobra.Command {
 			})
 		},
 	}
-}
-
-// importKey are the flags of wallet import.
-type importKey struct {
-	name, kind     string
-	fromArgs       string
-	passphraseFile string
-}
-
-func (p *program) walletImportCommand() *cobra.Command {
-	var f importKey
-	c := &cobra.Command{
-		Use: "import [FILE]", Short: "Take in one private key",
-		Long: `Takes in one private key: hex or WIF, from a file that --export wrote, from
-standard input (-), or typed hidden. Arguments of a program are public, so a key
-is taken from them only with --key-from-args.`,
-		Example: `  lode wallet import keys/private_bcrt1qcr.key
-  lode wallet import --name Alice - < key`,
-		Args: atMost(1),
-		RunE: func(c *cobra.Command, args []string) error { return p.runImport(c.Context(), f, first(args)) },
-	}
-	c.Flags().StringVar(&f.name, "name", "", "name of the wallet")
-	c.Flags().StringVar(&f.kind, "type", "", "address type: bech32, bech32m, p2sh-segwit or legacy")
-	_ = c.RegisterFlagCompletionFunc("type", completeTypes)
-	c.Flags().StringVar(&f.fromArgs, "key-from-args", "", "the key itself; other users of this machine can see it")
-	c.Flags().StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
-	return c
-}
-
-func (p *program) runImport(ctx context.Context, f importKey, file string) error {
-	key, err := p.readKey(ctx, f, file)
-	if err != nil {
-		return err
-	}
-	return p.with(ctx, "wallet import", func(c *openChain) error {
-		var w rpc.ImportedKey
-		err := p.unlocking(ctx, f.passphraseFile, func(passphrase string) (err error) {
-			w, err = c.ImportKey(ctx, rpc.ImportKey{Key: key, Name: f.name, Type: f.kind, Passphrase: passphrase})
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if p.json {
-			return p.printJSON(w)
-		}
-		if w.Already {
-			p.screen.Printf("%s: already here as %s.\n", w.Address, console.Clean(w.Name))
-			return nil
-		}
-		p.screen.Printf("Imported %s: %s\n", console.Clean(w.Name), w.Address)
-		return nil
-	})
 }
 
 func first(args []string) string {
