@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -183,7 +184,16 @@ func signerNames(keys []rpc.PSBTKey) string {
 			names = append(names, name)
 		}
 	}
-	return console.List(names)
+	return orList(names)
+}
+
+// orList is words with commas and an "or" before the last.
+func orList(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 func keyName(k rpc.PSBTKey) string {
@@ -231,7 +241,7 @@ func whatLacks(view rpc.PSBTView) string {
 // what the node says.
 func inputNeed(in rpc.PSBTInput) string {
 	if need := in.Required - len(in.Signed); in.Required > 0 && need > 0 && len(in.Missing) > 0 {
-		return fmt.Sprintf("%s of %s", console.Count(need, "more signature"), signerNames(in.Missing))
+		return fmt.Sprintf("needs %s: %s", console.Count(need, "more signature"), signerNames(in.Missing))
 	}
 	return in.Status
 }
@@ -245,14 +255,10 @@ func (p *program) showPSBT(v rpc.PSBTView) {
 			fee += fmt.Sprintf("  (%s sat/vB, %s vB)", trimFloat(v.FeeRate), console.Thousands(v.VSize))
 		}
 	}
-	lock := ""
-	if v.LockTime > 0 {
-		lock = fmt.Sprintf("%d", v.LockTime)
-	}
 	p.screen.Fields(
 		[2]string{"Transaction", v.TxID},
 		[2]string{"Fee", fee},
-		[2]string{"Lock time", lock},
+		[2]string{"Lock time", lockTime(v.LockTime)},
 		[2]string{"State", psbtState(v)},
 	)
 	for i, in := range v.Inputs {
@@ -274,6 +280,18 @@ func (p *program) showPSBT(v rpc.PSBTView) {
 	}
 }
 
+// lockTime says until when a transaction has to wait (BIP65).
+func lockTime(n uint32) string {
+	const times = 500_000_000 // consensus: from here on it is a time
+	switch {
+	case n == 0:
+		return ""
+	case n < times:
+		return fmt.Sprintf("not before block %s", console.Thousands(int64(n)+1))
+	}
+	return "not before " + console.When(int64(n), time.Local)
+}
+
 func psbtState(v rpc.PSBTView) string {
 	switch {
 	case v.Invalid != "":
@@ -281,7 +299,20 @@ func psbtState(v rpc.PSBTView) string {
 	case v.Complete, v.Next == "finalizer", v.Next == "extractor":
 		return "all have signed; lode psbt finalize is next"
 	}
-	return "not complete"
+	return "not complete: " + whatIsNext(v)
+}
+
+// whatIsNext says in a few words what an incomplete PSBT waits for.
+func whatIsNext(v rpc.PSBTView) string {
+	if v.Next == "signer" {
+		return "to be signed by " + missingSigners(v)
+	}
+	for i, in := range v.Inputs {
+		if in.Status != "final" && !strings.HasPrefix(in.Status, "ready") {
+			return fmt.Sprintf("see input %d", i)
+		}
+	}
+	return "lode psbt finalize is next"
 }
 
 func inputFields(in rpc.PSBTInput) [][2]string {
@@ -305,7 +336,7 @@ func inputFields(in rpc.PSBTInput) [][2]string {
 	for _, k := range in.Signed {
 		fields = append(fields, [2]string{"Signed", describeSigner(k)})
 	}
-	if status != "final" {
+	if status != "final" && !strings.HasPrefix(status, "ready") {
 		for _, k := range in.Missing {
 			fields = append(fields, [2]string{"Not signed", describeSigner(k)})
 		}
