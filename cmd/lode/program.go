@@ -104,7 +104,7 @@ the chain, the others join it. Nothing has to be set up: lode up.`,
 		return nil
 	}
 	p.add(root, groupStart, p.upCommand(), p.initCommand(), p.statusCommand(), p.stopCommand(), p.resetCommand(), p.consoleCommand())
-	p.add(root, groupWallet, p.walletsCommand(), p.walletCommand(), p.balanceCommand(), p.sendCommand(), p.psbtCommand(), p.receiveCommand(), p.historyCommand(), p.faucetCommand())
+	p.add(root, groupWallet, p.walletsCommand(), p.walletCommand(), p.balanceCommand(), p.sendCommand(), p.bumpFeeCommand(), p.psbtCommand(), p.receiveCommand(), p.historyCommand(), p.faucetCommand())
 	p.add(root, groupChain, p.mineCommand(), p.minerCommand(), p.blockCommand(), p.txCommand(), p.mempoolCommand(), p.feesCommand(), p.chainCommand(), p.waitCommand())
 	p.add(root, groupBackup, p.backupCommand())
 	p.add(root, "", p.versionCommand(), jsonTopic())

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,7 +84,8 @@ func (t *teller) Quote(ctx context.Context, o console.Order) (console.Quote, err
 		To: plan.To, Amount: plan.Amount.String(), Change: plan.Change.String(), Remains: plan.Remaining.String() + " spendable",
 		Fee: fmt.Sprintf("%s  (%s sat/vB, %s vB, %s)", plan.Fee,
 			strconv.FormatFloat(plan.FeeRate, 'f', -1, 64), console.Thousands(plan.VSize), console.Count(plan.Inputs, "input")),
-		Note: cmp.Or(console.Clean(link.Message), plan.FeeReason),
+		Rate: plan.FeeReason,
+		Note: console.Clean(link.Message),
 	}
 	if plan.ToName != "" {
 		q.To = console.Clean(plan.ToName) + "  " + plan.To
@@ -177,7 +177,8 @@ func (p *program) fillOnScreen(ctx context.Context, c *openChain, f send) error 
 	if err != nil {
 		return err
 	}
-	base := rpc.SendRequest{To: f.to, FeeRate: f.feeRate}
+	base := f.base
+	base.To = f.to
 	if f.amount != "" {
 		if base.Amount, err = parsePayment(f.amount); err != nil {
 			return err
