@@ -201,7 +201,9 @@ func (w *wallets) moveRows(ctx context.Context, s *coinScan, from *scanBook, fil
 	}
 	renumber := make(map[uint32]uint32, len(files))
 	for i, file := range files {
-		renumber[uint32(i+1)] = uint32(file.Number())
+		if w.vault.Wallet(file.Number()) == file { // it was not deleted meanwhile
+			renumber[uint32(i+1)] = uint32(file.Number())
+		}
 	}
 	b, err := wallet.CopyRows(from.store, w.host.store, renumber)
 	if err != nil {

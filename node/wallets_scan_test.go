@@ -161,4 +161,3 @@ func benchmarkRestore(b *testing.B, blocks int32, txs int, indexed bool) {
 // BenchmarkRestore100k is the restore of a wallet with 1,000 transactions on a
 // chain of 100,000 blocks.
 func BenchmarkRestore100k(b *testing.B) { benchmarkRestore(b, 100_000, 1_000, true) }
-
