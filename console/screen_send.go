@@ -301,6 +301,6 @@ func (p *sendPage) body(width, _ int) (string, *tea.Cursor) {
 func (p *sendPage) summary(width int) string {
 	q := p.quote
 	return pairLines([][2]string{
-		{"From", p.from.Name}, {"To", q.To}, {"Amount", q.Amount}, {"Fee", q.Fee}, {"Change", q.Change}, {"Remains", q.Remains}, {"Note", q.Note},
+		{"From", p.from.Name}, {"To", q.To}, {"Amount", q.Amount}, {"Fee", q.Fee}, {"Rate", q.Rate}, {"Change", q.Change}, {"Remains", q.Remains}, {"Note", q.Note},
 	}, width)
 }

@@ -75,7 +75,7 @@ func (f *fakeTeller) Quote(_ context.Context, o Order) (Quote, error) {
 	}
 	q := Quote{
 		To: "Wallet2  bcrt1qp7shgcwx3mpzgxjvff0d77vuhchcldzfxnktde", Amount: "1.50000000", Fee: "0.00000282  (2 sat/vB, 141 vB, 1 input)",
-		Change: "20.49999656", Remains: "108.49999408 spendable",
+		Rate: "default", Change: "20.49999656", Remains: "108.49999408 spendable",
 	}
 	if f.link != "" {
 		q.TypedTo, q.TypedAmount = f.link, "0.25"

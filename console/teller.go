@@ -80,6 +80,7 @@ type Order struct {
 // Quote is what a payment would be. All of it is ready to be shown.
 type Quote struct {
 	To, Amount, Fee, Change, Remains, Note string
+	Rate                                   string // why the fee rate is what it is
 	// Typed are the fields as a payment link set them, else empty.
 	TypedTo, TypedAmount string
 }
