@@ -205,6 +205,9 @@ type planner struct {
 
 func newPlanner(payments []Payment, o *Options) (*planner, error) {
 	p := &planner{Options: o, payments: payments, weights: weights{solve: o.Solve, tip: o.Tip}}
+	if o.LockFixed {
+		p.weights.lockTime = o.LockTime
+	}
 	if o.MaxFee == 0 {
 		o.MaxFee = DefaultMaxFee
 	}

@@ -79,9 +79,10 @@ var (
 // spent alike, so each is asked about once, and once more for each state of its
 // time locks.
 type weights struct {
-	solve Solver // nil: scripts of one key
-	tip   Tip
-	known map[chainKind]*chainSpending
+	solve    Solver // nil: scripts of one key
+	tip      Tip
+	lockTime uint32 // that is asked for: locks up to it pass with it; 0: none is
+	known    map[chainKind]*chainSpending
 }
 
 // chainKind is a chain and a kind of its scripts: combo() has several.
@@ -241,6 +242,9 @@ func (w *weights) older(c *Coin, n uint32) bool {
 
 // after says whether an absolute lock has passed in the next block (BIP113).
 func (w *weights) after(n uint32) bool {
+	if afterMet(n, w.lockTime) {
+		return true
+	}
 	if n < consensus.LockTimeThreshold {
 		return int64(n) <= int64(w.tip.Height)
 	}
