@@ -149,14 +149,19 @@ func (w *wallets) strangers() (bool, error) {
 	return false, nil
 }
 
-// Run derives look-ahead scripts and follows the chain until ctx ends.
+// Run derives look-ahead scripts, follows the chain and looks after payments that
+// no block has, until ctx ends.
 func (w *wallets) Run(ctx context.Context) error {
+	var sent resends
 	for {
 		changed := w.host.chain.Changed()
 		if err := w.CatchUp(ctx); err != nil {
 			return ignoreEnd(ctx, err)
 		}
 		if err := w.prepare(ctx); err != nil {
+			return ignoreEnd(ctx, err)
+		}
+		if err := w.resend(ctx, &sent); err != nil {
 			return ignoreEnd(ctx, err)
 		}
 		select {

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -40,13 +39,19 @@ func (h *Host) fanOut(ctx context.Context, coins []consensus.SpentCoin) ([]*wire
 	defer f.close()
 	var outputs [][]byte
 	for _, file := range files {
-		script, err := hex.DecodeString(file.Header().Script)
+		script, err := h.wallets.firstScript(file)
 		if err != nil {
 			return nil, err
+		}
+		if script == nil || file.Header().WatchOnly {
+			continue // nobody here could spend it
 		}
 		for range fundCoins {
 			outputs = append(outputs, script)
 		}
+	}
+	if len(outputs) == 0 {
+		return nil, nil
 	}
 	var total consensus.Amount
 	for i := range coins {

@@ -441,7 +441,12 @@ func (w *wallets) walletKeys(ctx context.Context, r rpc.WalletRequest) (rpc.Wall
 	if err != nil {
 		return rpc.WalletKeys{}, err
 	}
-	if file.Encrypted() && r.Passphrase == "" {
+	switch head := file.Header(); {
+	case head.WatchOnly:
+		return rpc.WalletKeys{}, rpc.Errorf(rpc.CodeWallet, "wallet %s only watches: it has no private keys", file.Name())
+	case head.Source == vault.SourceDescriptors:
+		return rpc.WalletKeys{}, rpc.Errorf(rpc.CodeWallet, "wallet %s has no words: lode wallet descriptors %d --private shows its keys", file.Name(), head.Number)
+	case file.Encrypted() && r.Passphrase == "":
 		return rpc.WalletKeys{}, errShowLocked
 	}
 	key, done, err := w.keyFor(r.Passphrase)

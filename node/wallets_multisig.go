@@ -41,7 +41,7 @@ func formOf(name string) (multisigForm, error) {
 	return f, nil
 }
 
-// multisigKey is a wallet's key for multisigs (BIP48), account 0.
+// multisigKey is a wallet's key for multisigs (BIP48), of its account.
 type multisigKey struct {
 	public, private string // key expressions
 	rpc.SharedKey
@@ -64,7 +64,11 @@ func (w *wallets) sharedKey(file *vault.Wallet, form multisigForm, opener *vault
 	if err != nil {
 		return nil, err
 	}
-	path := keys.Path{48 + keys.Hardened, w.host.params.CoinType + keys.Hardened, keys.Hardened, form.step + keys.Hardened}
+	account := uint32(keys.Hardened) // the wallet's own number, as several may share their words
+	if path, err := keys.ParsePath(head.Path); err == nil && len(path) == 3 {
+		account = path[2]
+	}
+	path := keys.Path{48 + keys.Hardened, w.host.params.CoinType + keys.Hardened, account, form.step + keys.Hardened}
 	key, err := master.Derive(path...)
 	if err != nil {
 		return nil, err
