@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -84,13 +85,11 @@ func (p *program) readPSBT(arg string) (string, error) {
 
 // readPSBTs reads several, of which at most one may be standard input.
 func (p *program) readPSBTs(args []string) ([]string, error) {
+	if at := slices.Index(args, "-"); at >= 0 && slices.Contains(args[at+1:], "-") {
+		return nil, usagef("standard input (-) can be read once")
+	}
 	var list []string
-	stdin := false
 	for _, arg := range args {
-		if arg == "-" && stdin {
-			return nil, usagef("standard input (-) can be read once")
-		}
-		stdin = stdin || arg == "-"
 		text, err := p.readPSBT(arg)
 		if err != nil {
 			return nil, err

@@ -95,7 +95,8 @@ func (p *program) psbtSignCommand() *cobra.Command {
 		Use: "sign FILE|BASE64|-", Short: "Sign a PSBT with a wallet's keys",
 		Long: `Adds the signatures that a wallet can make. Look at it with lode psbt show first:
 a signature says yes to the whole transaction. What does not fit together, such as
-a script that is not that of the coin, is not signed.`,
+a script that is not that of the coin, is not signed. Without --wallet it is the
+wallet here whose signature is missing, if there is one only.`,
 		Example: `  lode psbt sign pay.psbt --wallet Alice --out alice.psbt`,
 		Args:    needArgs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -130,6 +131,11 @@ func (p *program) runPSBTSign(ctx context.Context, f psbtSign) error {
 		return err
 	}
 	return p.with(ctx, "psbt sign", func(c *openChain) error {
+		if f.wallet == "" {
+			if f.wallet, err = awaited(ctx, c, text); err != nil {
+				return err
+			}
+		}
 		w, err := p.chooseWallet(ctx, c, "Sign with", "--wallet", f.wallet)
 		if err != nil {
 			return err
@@ -160,6 +166,27 @@ func (p *program) runPSBTSign(ctx context.Context, f psbtSign) error {
 		p.afterPSBT(f.out, signed.View)
 		return nil
 	})
+}
+
+// awaited is the wallet here whose signature a PSBT waits for; empty when there is
+// none, or more than one.
+func awaited(ctx context.Context, c *openChain, text string) (string, error) {
+	view, err := c.ShowPSBT(ctx, rpc.PSBTRequest{PSBT: text})
+	if err != nil {
+		return "", err
+	}
+	name := ""
+	for _, in := range view.Inputs {
+		for _, k := range in.Missing {
+			for _, w := range k.Wallets {
+				if name != "" && name != w {
+					return "", nil
+				}
+				name = w
+			}
+		}
+	}
+	return name, nil
 }
 
 // nothingSigned says why a wallet had nothing to add.
