@@ -203,3 +203,142 @@ func fresh(t *testing.T, p *purse) (address string) {
 	}
 	return list[len(list)-1].Address
 }
+
+// TestWalletCreateFundedPSBT makes, signs and sends payments by Core's methods.
+func TestWalletCreateFundedPSBT(t *testing.T) {
+	ctx := t.Context()
+	p := newPurse(t, "")
+	p.make(rpc.NewWallets{Count: 2})
+	p.mine(103, "Wallet1")
+	on := p.OnWallet("Wallet1")
+	to := p.wallet("Wallet2").Address
+	type funded struct {
+		PSBT      string
+		Fee       rpc.Amount
+		ChangePos int
+	}
+	var made funded
+	call := func(result any, method string, params ...any) {
+		t.Helper()
+		if err := on.Call(ctx, method, result, params...); err != nil {
+			t.Fatalf("%s: %v", method, err)
+		}
+	}
+	call(&made, "walletcreatefundedpsbt", []any{}, []any{map[string]any{to: "60"}}, 0, map[string]any{"fee_rate": 5, "changePosition": 1, "lockUnspents": true})
+	var analysis analysisJSON
+	call(&analysis, "analyzepsbt", made.PSBT)
+	if made.ChangePos != 1 || analysis.Next != "signer" || *analysis.Fee != made.Fee || *analysis.FeeRate < 5000 || *analysis.FeeRate > 5100 {
+		t.Errorf("%+v, %+v", made, analysis)
+	}
+	if missing := analysis.Inputs[0].Missing; missing == nil || len(missing.Signatures) != 1 || len(missing.PubKeys) > 0 {
+		t.Errorf("what lacks: %+v", missing)
+	}
+	// Its coins are locked, so that the same cannot be planned again.
+	err := on.Call(ctx, "walletcreatefundedpsbt", nil, []any{}, []any{map[string]any{to: "60"}})
+	refused(t, err, rpc.CodeWallet, "Insufficient funds")
+	call(nil, "lockunspent", true)
+
+	var open, done processedJSON
+	call(&open, "walletprocesspsbt", made.PSBT, false)
+	if open.Complete || open.PSBT != made.PSBT {
+		t.Errorf("unsigned: %+v", open)
+	}
+	call(&open, "walletprocesspsbt", made.PSBT, true, "ALL", true, false)
+	if call(&analysis, "analyzepsbt", open.PSBT); open.Complete || analysis.Next != "finalizer" {
+		t.Errorf("signed and not finalized: %+v, %+v", open, analysis)
+	}
+	call(&done, "walletprocesspsbt", open.PSBT)
+	if !done.Complete || done.Hex == "" {
+		t.Errorf("%+v", done)
+	}
+	call(nil, "sendrawtransaction", done.Hex)
+	p.mine(1, "Wallet1")
+	if got := p.wallet("Wallet2"); got.Spendable != 60*coin {
+		t.Errorf("%+v", got)
+	}
+
+	// A coin that is named is enough by itself, or is refused.
+	var unspent []struct {
+		TxID string
+		Vout uint32
+	}
+	call(&unspent, "listunspent")
+	input := []any{map[string]any{"txid": unspent[0].TxID, "vout": unspent[0].Vout, "sequence": 7}}
+	err = on.Call(ctx, "walletcreatefundedpsbt", nil, input, map[string]any{to: "80"})
+	refused(t, err, rpc.CodeWallet, "The preselected coins total amount does not cover the transaction target")
+	call(&made, "walletcreatefundedpsbt", input, map[string]any{to: "80"}, 0, map[string]any{"add_inputs": true})
+	packet, err := psbt.DecodeBase64(made.PSBT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := packet.Tx.TxIn[0]
+	if in.PreviousOutPoint.Hash.String() != unspent[0].TxID || in.Sequence != 7 || len(packet.Tx.TxIn) < 2 {
+		t.Errorf("%+v", packet.Tx)
+	}
+	// What Core refuses, with its texts.
+	for text, params := range map[string][]any{
+		"Unexpected key nosuch":                    {[]any{}, map[string]any{to: "1"}, 0, map[string]any{"nosuch": 1}},
+		"Invalid parameter, locktime out of range": {[]any{}, map[string]any{to: "1"}, -1},
+		"TX must have at least one output":         {[]any{}, []any{}},
+		"Invalid Bitcoin address: x":               {[]any{}, map[string]any{"x": "1"}},
+		"changePosition out of bounds":             {[]any{}, map[string]any{to: "1"}, 0, map[string]any{"changePosition": 2}},
+		"Insufficient funds":                       {[]any{}, map[string]any{to: "10000"}},
+	} {
+		if err := on.Call(ctx, "walletcreatefundedpsbt", nil, params...); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("got %v, want %s", err, text)
+		}
+	}
+	err = on.Call(ctx, "walletprocesspsbt", nil, sighashOf(t, made.PSBT, 3))
+	refused(t, err, rpc.CodeDeserialization, "Specified sighash value does not match value stored in PSBT")
+	if _, err := p.SignPSBT(ctx, rpc.SignPSBT{PSBT: sighashOf(t, made.PSBT, 2), Wallet: "1"}); err == nil || !strings.Contains(err.Error(), "--sighash") {
+		t.Errorf("a signature that lets others change the outputs: %v", err)
+	}
+	if s, err := p.SignPSBT(ctx, rpc.SignPSBT{PSBT: sighashOf(t, made.PSBT, 2), Wallet: "1", Sighash: "NONE"}); err != nil || s.Added == 0 {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// sighashOf is a PSBT that asks for a sighash type.
+func sighashOf(t *testing.T, text string, kind uint32) string {
+	t.Helper()
+	p, err := psbt.DecodeBase64(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range p.Inputs {
+		p.Inputs[i].Sighash = &kind
+	}
+	return p.Base64()
+}
+
+// TestLockedWalletSignsNothing: keys are asked for only with the passphrase.
+func TestLockedWalletSignsNothing(t *testing.T) {
+	ctx := t.Context()
+	p := newPurse(t, "")
+	p.make(rpc.NewWallets{Count: 1})
+	p.mine(101, "Wallet1")
+	made, err := p.CreatePSBT(ctx, rpc.SendRequest{From: "Wallet1", To: p.wallet("Wallet1").Address, Amount: coin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Call(ctx, "encryptwallet", nil, "secret"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Call(ctx, "walletlock", nil); err != nil {
+		t.Fatal(err)
+	}
+	err = p.Call(ctx, "walletprocesspsbt", nil, made.PSBT)
+	refused(t, err, rpc.CodeUnlockNeeded, "Please enter the wallet passphrase")
+	_, err = p.SignPSBT(ctx, rpc.SignPSBT{PSBT: made.PSBT})
+	refused(t, err, rpc.CodeUnlockNeeded)
+	_, err = p.SignPSBT(ctx, rpc.SignPSBT{PSBT: made.PSBT, Passphrase: "wrong"})
+	refused(t, err, rpc.CodePassphrase)
+	var open processedJSON
+	if p.core(&open, "walletprocesspsbt", made.PSBT, false); open.Complete {
+		t.Error("complete without keys")
+	}
+	s, err := p.SignPSBT(ctx, rpc.SignPSBT{PSBT: made.PSBT, Passphrase: "secret"})
+	if err != nil || s.Added != 1 || !s.Complete {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
