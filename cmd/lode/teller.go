@@ -53,9 +53,24 @@ func (t *teller) told(ctx context.Context, err error) error {
 
 func walletRow(w rpc.Wallet) console.WalletRow {
 	return console.WalletRow{
-		Number: w.Number, Name: w.Name, Kind: w.Type, Address: w.Address,
+		Number: w.Number, Name: w.Name, Kind: kindText(w), Address: w.Address,
 		Spendable: w.Spendable.String(), Immature: w.Immature.String(), Pending: w.Pending.String(),
 	}
+}
+
+// kindText is what sort of wallet it is, in a few words.
+func kindText(w rpc.Wallet) string {
+	text := w.Type
+	if w.Multisig != "" {
+		text += " · " + w.Multisig
+	}
+	if w.WatchOnly {
+		text += " · only watched"
+	}
+	if w.Scanning {
+		text += " · still searching"
+	}
+	return text
 }
 
 // Wallets implements console.Teller.
@@ -83,13 +98,23 @@ func (t *teller) Details(ctx context.Context, number int) ([][2]string, error) {
 	if err != nil {
 		return nil, t.told(ctx, err)
 	}
-	secured := "no passphrase: whoever reads this folder has its keys"
-	if w.Encrypted {
-		secured = "under the passphrase"
+	secured := "under the passphrase"
+	switch {
+	case w.WatchOnly:
+		secured = "none here: it only watches"
+	case w.Foreign:
+		secured = "under another passphrase than the other wallets"
+	case !w.Encrypted:
+		secured = "no passphrase: whoever reads this folder has its keys"
+	}
+	searching := ""
+	if w.Scanning {
+		searching = "its coins are still being looked for: the sums may lack some"
 	}
 	return [][2]string{
 		{"Number", strconv.Itoa(w.Number)},
 		{"Type", w.Type},
+		{"Multisig", w.Multisig},
 		{"From", sourceText(w)},
 		{"Secrets", secured},
 		{"Account", w.Path},
@@ -97,6 +122,7 @@ func (t *teller) Details(ctx context.Context, number int) ([][2]string, error) {
 		{"Address", w.Address},
 		{"Coins", console.Thousands(int64(w.Coins))},
 		{"Since height", console.Thousands(int64(w.Birth))},
+		{"Note", searching},
 	}, nil
 }
 
