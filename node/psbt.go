@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"math/rand/v2"
 
 	"github.com/btcsuite/btcd/wire/v2"
@@ -209,7 +210,7 @@ func (h *Host) joinPSBTs(_ context.Context, r *rpc.Request) (any, error) {
 		return nil, rpc.CodeInvalidParameter.New("At least two PSBTs are required to join PSBTs.")
 	}
 	var seed [16]byte
-	if _, err := h.rand.Read(seed[:]); err != nil {
+	if _, err := io.ReadFull(h.rand, seed[:]); err != nil {
 		return nil, err
 	}
 	random := rand.New(rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:])))

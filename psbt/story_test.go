@@ -254,6 +254,9 @@ func TestSignerRefuses(t *testing.T) {
 		{"no UTXO", func(p *Packet) { p.Inputs[0].NonWitnessUTXO = nil }, ErrNoUTXO},
 		{"another witness script", func(p *Packet) { p.Inputs[0].WitnessScript = []byte{0x51} }, ErrScripts},
 		{"a redeem script where there is none", func(p *Packet) { p.Inputs[0].RedeemScript = []byte{0x51} }, ErrScripts},
+		{"only a wrong redeem script", func(p *Packet) {
+			p.Inputs[0].RedeemScript, p.Inputs[0].WitnessScript, p.Inputs[0].Derivations = []byte{0x51}, nil, nil
+		}, ErrScripts},
 		{"a coin of another script", func(p *Packet) {
 			p.Inputs[0].NonWitnessUTXO, p.Inputs[0].WitnessUTXO = nil, wire.NewTxOut(1, []byte{0x51})
 		}, ErrScripts},

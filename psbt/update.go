@@ -39,10 +39,13 @@ func (p *Packet) Update(i int, out *descriptor.Output, origins bool) error {
 	if !bytes.Equal(spent.PkScript, out.Script) {
 		return inputError(i, ErrScripts)
 	}
-	in.addScripts(out)
-	if err := in.checkScripts(i, spent.PkScript); err != nil {
+	known := Input{RedeemScript: in.RedeemScript, WitnessScript: in.WitnessScript}
+	keep(&known.RedeemScript, out.RedeemScript)
+	keep(&known.WitnessScript, out.WitnessScript)
+	if err := known.checkScripts(i, spent.PkScript); err != nil {
 		return err
 	}
+	in.addScripts(out)
 	if origins {
 		in.addOrigins(out)
 	}
@@ -52,21 +55,13 @@ func (p *Packet) Update(i int, out *descriptor.Output, origins bool) error {
 func inputError(i int, err error) error { return fmt.Errorf("input %d: %w", i, err) }
 
 func (in *Input) addScripts(out *descriptor.Output) {
-	if len(in.RedeemScript) == 0 {
-		in.RedeemScript = out.RedeemScript
-	}
-	if len(in.WitnessScript) == 0 {
-		in.WitnessScript = out.WitnessScript
-	}
+	keep(&in.RedeemScript, out.RedeemScript)
+	keep(&in.WitnessScript, out.WitnessScript)
 	if address.KindOf(out.Script) != address.P2TR {
 		return
 	}
-	if len(in.TapInternalKey) == 0 {
-		in.TapInternalKey = out.InternalKey
-	}
-	if len(in.TapMerkleRoot) == 0 {
-		in.TapMerkleRoot = out.MerkleRoot
-	}
+	keep(&in.TapInternalKey, out.InternalKey)
+	keep(&in.TapMerkleRoot, out.MerkleRoot)
 	for _, leaf := range out.Leaves {
 		in.TapLeaves = insert(in.TapLeaves, compareTapLeaves, TapLeaf{leaf.Script, leaf.Version, leaf.ControlBlock})
 	}
@@ -151,12 +146,8 @@ func (p *Packet) UpdateOutput(i int, out *descriptor.Output, origins bool) error
 	if !bytes.Equal(p.Tx.TxOut[i].PkScript, out.Script) {
 		return fmt.Errorf("output %d: %w", i, ErrScripts)
 	}
-	if len(o.RedeemScript) == 0 {
-		o.RedeemScript = out.RedeemScript
-	}
-	if len(o.WitnessScript) == 0 {
-		o.WitnessScript = out.WitnessScript
-	}
+	keep(&o.RedeemScript, out.RedeemScript)
+	keep(&o.WitnessScript, out.WitnessScript)
 	if address.KindOf(out.Script) != address.P2TR {
 		if origins {
 			o.Derivations = addOrigins(o.Derivations, out)
