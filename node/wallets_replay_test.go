@@ -22,7 +22,8 @@ var walletReplies = []string{
 	"listreceivedbylabel", "listaddressgroupings", "listlockunspent", "listsinceblock", "getaddressesbylabel", "getreceivedbyaddress",
 	"getreceivedbylabel", "gettransaction", "abandontransaction", "lockunspent", "setlabel", "signmessage", "setwalletflag",
 	"keypoolrefill", "loadwallet", "unloadwallet", "listwalletdir", "createwalletdescriptor", "simulaterawtransaction",
-	"sendrawtransaction", "invalidateblock", "reconsiderblock", "walletprocesspsbt",
+	"sendrawtransaction", "invalidateblock", "reconsiderblock", "walletprocesspsbt", "createrawtransaction", "signrawtransactionwithwallet",
+	"sendtoaddress", "sendmany", "send", "sendall", "bumpfee",
 }
 
 // walletsOnPurpose are the places where lode's replies about wallets differ from

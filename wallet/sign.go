@@ -219,8 +219,10 @@ func (s *signer) own() txscript.PrevOutputFetcher {
 	return txscript.NewCannedPrevOutputFetcher(s.out.Script, s.value)
 }
 
+// schnorr makes a signature as BIP340 says, with zeros for the auxiliary
+// randomness, as Core does: the same is always signed the same way.
 func (s *signer) schnorr(key *btcec.PrivateKey, hash []byte) ([]byte, error) {
-	sig, err := schnorr.Sign(key, hash)
+	sig, err := schnorr.Sign(key, hash, schnorr.CustomNonce([32]byte{}))
 	if err != nil {
 		return nil, err
 	}
