@@ -1,7 +1,6 @@
 package node
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -24,8 +23,6 @@ func newMempoolHost(t *testing.T) (h *miningHost, coins []*wire.MsgTx) {
 	h.mine(3)
 	return h, coins
 }
-
-func hexOf(tx *wire.MsgTx) string { return hex.EncodeToString(consensus.EncodeTx(tx)) }
 
 func hexesOf(txs ...*wire.MsgTx) (list []string) {
 	for _, tx := range txs {
