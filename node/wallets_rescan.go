@@ -491,9 +491,10 @@ func (w *wallets) rescanRequest(_ context.Context, r rpc.RescanRequest) (any, er
 	})
 }
 
-// again is a search that was asked for, which covers one that is due.
+// again is a search that was asked for, which covers one that is due. The caller,
+// expect, holds the scans' mu.
 func (w *wallets) again(file *vault.Wallet, asked dueScan) dueScan {
-	if d, ok := w.scans.of([]*vault.Wallet{file})[file.Number()]; ok && !d.Asked {
+	if d, ok := w.scans.due[file.Number()]; ok && !d.Asked {
 		return dueScan{From: min(d.From, asked.From), Gap: max(d.Gap, asked.Gap)}
 	}
 	return asked
