@@ -194,8 +194,11 @@ func (w *wallets) heightOf(seconds int64) int32 {
 	return tip
 }
 
-// jsonType names a value's type as Core does.
+// jsonType names a value's type as Core does; one that is not there is null.
 func jsonType(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return "null"
+	}
 	switch raw[0] {
 	case '{':
 		return "object"
