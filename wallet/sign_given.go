@@ -36,8 +36,7 @@ func (s *signer) given(made []Signature) []Signature {
 		if err != nil {
 			continue
 		}
-		for k := range s.out.Keys {
-			pub := s.out.Keys[k].Public
+		for _, pub := range s.publicKeys() {
 			has := func(g Signature) bool { return bytes.Equal(g.PubKey, pub) }
 			if slices.ContainsFunc(made, has) || slices.ContainsFunc(sigs, has) {
 				continue
@@ -49,6 +48,23 @@ func (s *signer) given(made []Signature) []Signature {
 		}
 	}
 	return sigs
+}
+
+// publicKeys are those of the output: its keys, and those that its scripts name.
+func (s *signer) publicKeys() [][]byte {
+	var list [][]byte
+	for k := range s.out.Keys {
+		list = append(list, s.out.Keys[k].Public)
+	}
+	for _, script := range [3][]byte{s.out.Script, s.out.RedeemScript, s.out.WitnessScript} {
+		t := txscript.MakeScriptTokenizer(0, script)
+		for t.Next() {
+			if n := len(t.Data()); n == 33 || n == 65 {
+				list = append(list, t.Data())
+			}
+		}
+	}
+	return list
 }
 
 // pushes are the items of an input's witness and scriptSig.
