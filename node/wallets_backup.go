@@ -175,7 +175,7 @@ func (w *wallets) createFromBackup(n vault.New, b *vault.Backup, key *vault.Key,
 	if otherName && (errors.Is(err, vault.ErrNameTaken) || errors.Is(err, vault.ErrName)) {
 		n.Header.Name = ""
 		if files, err = w.vault.Create([]vault.New{n}, key); err == nil {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("another wallet is called %s; this one is %s", b.Name, files[0].Name()))
+			out.Warnings = append(out.Warnings, fmt.Sprintf("its name was %s, which is not free here; it is called %s", b.Name, files[0].Name()))
 		}
 	}
 	if err != nil {
