@@ -247,11 +247,24 @@ func (w *wallets) deleteWallet(ctx context.Context, r rpc.DeleteWallet) (rpc.Wal
 	if err := w.vault.Delete(file); err != nil {
 		return rpc.Wallet{}, walletError(err)
 	}
-	w.mu.Lock()
-	delete(w.behind, uint32(file.Number()))
-	w.mu.Unlock()
+	if err := w.forget(uint32(file.Number())); err != nil {
+		w.host.log.Warn("what the database has of a deleted wallet stays there", "wallet", was.Number, "err", err)
+	}
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: fmt.Sprintf("wallet %s is deleted", was.Name)})
 	return was, nil
+}
+
+// forget removes a deleted wallet's rows. Where they stay they do no harm: nobody
+// looks at rows without a file, and its number is never given again.
+func (w *wallets) forget(number uint32) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.behind, number)
+	b, err := w.book.Remove(w.host.store, number)
+	if err != nil {
+		return err
+	}
+	return w.apply(b, false)
 }
 
 // canComeBack says whether what was shown brings a wallet back.

@@ -47,6 +47,7 @@ type Backup struct {
 	Notes     map[string]string // of transactions
 	Locked    []Outpoint
 	Abandoned []string
+	Flags     []string // settings that are on
 }
 
 // backupFile is the JSON of a backup.
@@ -66,6 +67,7 @@ type backupFile struct {
 	Notes       map[string]string `json:"notes,omitempty"`
 	Locked      []Outpoint        `json:"locked,omitempty"`
 	Abandoned   []string          `json:"abandoned,omitempty"`
+	Flags       []string          `json:"flags,omitempty"`
 }
 
 // Backup collects what a backup of a wallet holds; the caller fills in the
@@ -86,6 +88,7 @@ func (w *Wallet) facts(b *Backup) {
 	w.journal.ask(func(s *state) {
 		b.Archived, b.Issued, b.Labels, b.Notes = s.archived, maps.Clone(s.next), maps.Clone(s.labels), maps.Clone(s.notes)
 		b.Locked, b.Abandoned = slices.Sorted(maps.Keys(s.locked)), slices.Sorted(maps.Keys(s.abandoned))
+		b.Flags = slices.Sorted(maps.Keys(s.flags))
 	})
 }
 
@@ -147,7 +150,7 @@ func (b *Backup) file() *backupFile {
 	return &backupFile{
 		Format: backupFormat, Network: b.Network, NetworkName: b.NetworkName, Made: b.Made, Height: b.Height, Block: b.Block,
 		Header: head, Secret: bodyOf(b.Secret), Name: b.Name, Archived: b.Archived, Issued: b.Issued, Labels: b.Labels,
-		Notes: b.Notes, Locked: b.Locked, Abandoned: b.Abandoned,
+		Notes: b.Notes, Locked: b.Locked, Abandoned: b.Abandoned, Flags: b.Flags,
 	}
 }
 
@@ -164,7 +167,7 @@ func (f *backupFile) backup(secret *Secret) (*Backup, error) {
 	return &Backup{
 		Network: f.Network, NetworkName: f.NetworkName, Made: f.Made, Height: f.Height, Block: f.Block,
 		Header: f.Header, Secret: secret, Name: f.Name, Archived: f.Archived, Issued: f.Issued, Labels: f.Labels,
-		Notes: f.Notes, Locked: f.Locked, Abandoned: f.Abandoned,
+		Notes: f.Notes, Locked: f.Locked, Abandoned: f.Abandoned, Flags: f.Flags,
 	}, nil
 }
 
@@ -293,7 +296,7 @@ func (b *Backup) Missing(w *Wallet) *Backup {
 
 // Empty says whether a backup tells nothing.
 func (b *Backup) Empty() bool {
-	return len(b.Issued)+len(b.Labels)+len(b.Notes)+len(b.Locked)+len(b.Abandoned) == 0 && !b.Archived
+	return len(b.Issued)+len(b.Labels)+len(b.Notes)+len(b.Locked)+len(b.Abandoned)+len(b.Flags) == 0 && !b.Archived
 }
 
 // Take writes what a backup tells beside keys and name into the wallet's
@@ -308,6 +311,9 @@ func (w *Wallet) Take(b *Backup) error {
 	}
 	for _, txid := range b.Abandoned {
 		set(&from.abandoned, txid, true)
+	}
+	for _, name := range b.Flags {
+		set(&from.flags, name, true)
 	}
 	recs, _, err := from.live()
 	if err != nil {

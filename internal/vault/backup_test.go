@@ -25,7 +25,7 @@ func TestBackup(t *testing.T) {
 	}
 	for _, err := range []error{
 		v.Rename(w, "Alice"), w.SetLabel([]byte{1}, "rent"), w.Issue(0, 7), w.Issue(1, 3), w.LockCoin("aa:1"),
-		w.SetNote("bb", "shoes"), w.Abandon("cc", true), w.Archive(true),
+		w.SetNote("bb", "shoes"), w.Abandon("cc", true), w.Archive(true), w.SetFlag("avoid_reuse", true),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -74,7 +74,7 @@ func TestBackup(t *testing.T) {
 		if err := again.Take(got); err != nil {
 			t.Fatal(err)
 		}
-		if again.Number() != 1 || !again.Archived() || again.Issued()[1] != 3 || again.Labels()["01"] != "rent" || len(again.LockedCoins()) != 1 || !again.Abandoned()["cc"] {
+		if again.Number() != 1 || !again.Archived() || again.Issued()[1] != 3 || again.Labels()["01"] != "rent" || len(again.LockedCoins()) != 1 || !again.Flag("avoid_reuse") || !again.Abandoned()["cc"] {
 			t.Errorf("%s: not all was taken", what)
 		}
 		if s, err := again.Secret(nil); err != nil || !b.Same(s) {
