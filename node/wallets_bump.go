@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -59,9 +58,6 @@ type bump struct {
 	view *walletView
 }
 
-// bumpRefusal is a refusal with the code that Core has for it.
-func bumpRefusal(code rpc.Code, text string) error { return code.New(text) }
-
 // findBump finds the payment whose fee is to be raised, and says why it cannot be
 // (Core's feebumper::PreconditionChecks). Mine: all that it spends must be the
 // wallet's.
@@ -78,17 +74,17 @@ func (w *wallets) findBump(ctx context.Context, p *payment, v *walletView, txid 
 	pays := slices.ContainsFunc(b.Old.TxOut, func(out *wire.TxOut) bool { _, ok := w.owns(p.file, out.PkScript); return ok })
 	switch {
 	case !touches && !pays:
-		return nil, bumpRefusal(rpc.CodeInvalidAddress, "Invalid or non-wallet transaction id")
+		return nil, rpc.CodeInvalidAddress.New("Invalid or non-wallet transaction id")
 	case w.hasOwnChild(p.file, b.entry):
-		return nil, bumpRefusal(rpc.CodeInvalidParameter, "Transaction has descendants in the wallet")
+		return nil, rpc.CodeInvalidParameter.New("Transaction has descendants in the wallet")
 	case b.entry.Descendants.Count > 1:
-		return nil, bumpRefusal(rpc.CodeInvalidParameter, "Transaction has descendants in the mempool")
+		return nil, rpc.CodeInvalidParameter.New("Transaction has descendants in the mempool")
 	case !signalsReplacement(b.Old):
-		return nil, bumpRefusal(rpc.CodeWallet, "Transaction is not BIP 125 replaceable")
+		return nil, rpc.CodeWallet.New("Transaction is not BIP 125 replaceable")
 	case coins == nil && mine:
-		return nil, bumpRefusal(rpc.CodeWallet, "Transaction contains inputs that don't belong to this wallet")
+		return nil, rpc.CodeWallet.New("Transaction contains inputs that don't belong to this wallet")
 	case coins == nil:
-		return nil, bumpRefusal(rpc.CodeWallet, "Unable to create transaction. Not all of its inputs are known")
+		return nil, rpc.CodeWallet.New("Unable to create transaction. Not all of its inputs are known")
 	}
 	b.Coins = coins
 	for i, out := range b.Old.TxOut {
@@ -102,9 +98,9 @@ func (w *wallets) findBump(ctx context.Context, p *payment, v *walletView, txid 
 
 // notWaiting says why a transaction that is not in the mempool cannot be bumped.
 func (w *wallets) notWaiting(ctx context.Context, file *vault.Wallet, txid chainhash.Hash) error {
-	unknown := bumpRefusal(rpc.CodeInvalidAddress, "Invalid or non-wallet transaction id")
+	unknown := rpc.CodeInvalidAddress.New("Invalid or non-wallet transaction id")
 	if by := w.replacedBy(file, txid); by != "" {
-		return bumpRefusal(rpc.CodeWallet, fmt.Sprintf("Cannot bump transaction %s which was already bumped by transaction %s", txid, by))
+		return rpc.Errorf(rpc.CodeWallet, "Cannot bump transaction %s which was already bumped by transaction %s", txid, by)
 	}
 	f, err := w.host.findTx(ctx, txid, nil)
 	if err != nil || f.block == nil {
@@ -123,7 +119,7 @@ func (w *wallets) notWaiting(ctx context.Context, file *vault.Wallet, txid chain
 	if err != nil || !found {
 		return unknown
 	}
-	return bumpRefusal(rpc.CodeWallet, "Transaction has been mined, or is conflicted with a mined transaction")
+	return rpc.CodeWallet.New("Transaction has been mined, or is conflicted with a mined transaction")
 }
 
 // replacedBy returns the txid of the recorded payment that took the place of
@@ -328,14 +324,14 @@ func (w *wallets) bumpWallet(ctx context.Context, wanted string, txid chainhash.
 	e := w.host.pool.Get(txid)
 	if e == nil {
 		if f, err := w.host.findTx(ctx, txid, nil); err == nil && f.block != nil {
-			return nil, bumpRefusal(rpc.CodeWallet, "Transaction has been mined, or is conflicted with a mined transaction")
+			return nil, rpc.CodeWallet.New("Transaction has been mined, or is conflicted with a mined transaction")
 		}
 		for _, file := range w.vault.Wallets() {
 			if by := w.replacedBy(file, txid); by != "" {
-				return nil, bumpRefusal(rpc.CodeWallet, fmt.Sprintf("Cannot bump transaction %s which was already bumped by transaction %s", txid, by))
+				return nil, rpc.Errorf(rpc.CodeWallet, "Cannot bump transaction %s which was already bumped by transaction %s", txid, by)
 			}
 		}
-		return nil, bumpRefusal(rpc.CodeInvalidAddress, "Invalid or non-wallet transaction id")
+		return nil, rpc.CodeInvalidAddress.New("Invalid or non-wallet transaction id")
 	}
 	coins, _, err := w.host.chain.Coins(outPointsOf(e.Tx))
 	if err != nil {
@@ -357,7 +353,7 @@ func (w *wallets) bumpWallet(ctx context.Context, wanted string, txid chainhash.
 			return file, nil
 		}
 	}
-	return nil, bumpRefusal(rpc.CodeInvalidAddress, "Invalid or non-wallet transaction id")
+	return nil, rpc.CodeInvalidAddress.New("Invalid or non-wallet transaction id")
 }
 
 func outPointsOf(tx *wire.MsgTx) []wire.OutPoint {

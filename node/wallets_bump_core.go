@@ -111,7 +111,7 @@ func (c *coreWallet) prepareBump(ctx context.Context, r *rpc.Request, p *payment
 	}
 	if changeAt != nil {
 		if *changeAt < 0 || *changeAt >= int64(len(b.Old.TxOut)) {
-			return nil, bumpRefusal(rpc.CodeInvalidParameter, "Change position is out of range")
+			return nil, rpc.CodeInvalidParameter.New("Change position is out of range")
 		}
 		b.Change, p.change = int(*changeAt), b.Old.TxOut[*changeAt].PkScript
 	}

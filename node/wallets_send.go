@@ -452,6 +452,10 @@ func (w *wallets) repeat(ctx context.Context, p *payment, key string) (plan rpc.
 	if there, err := w.exists(ctx, txid); there || err != nil {
 		return plan, true, err
 	}
+	if by, err := w.successor(ctx, p.file, txid); by != "" || err != nil {
+		plan.TxID = by
+		return plan, true, err
+	}
 	switch _, err := w.host.pool.AcceptOwn(tx, w.host.now()); {
 	case err == nil:
 		return plan, true, nil
@@ -461,6 +465,21 @@ func (w *wallets) repeat(ctx context.Context, p *payment, key string) (plan rpc.
 		return rpc.SendPlan{}, true, rpc.Errorf(rpc.CodeVerifyRejected,
 			"the payment %s recorded under this key is in no block and is refused now (%v): choose a new key", txid, err)
 	}
+}
+
+// successor returns the payment that has taken the place of another one with a
+// higher fee, and is in the mempool or in a block; empty when there is none.
+func (w *wallets) successor(ctx context.Context, file *vault.Wallet, txid chainhash.Hash) (string, error) {
+	for by := w.replacedBy(file, txid); by != ""; by = w.replacedBy(file, txid) {
+		var err error
+		if txid, err = rpc.ParseHash(by, "txid"); err != nil {
+			return "", err
+		}
+		if there, err := w.exists(ctx, txid); there || err != nil {
+			return by, err
+		}
+	}
+	return "", nil
 }
 
 // exists says whether a transaction is in the mempool or in a block.

@@ -478,6 +478,23 @@ func TestBumpFee(t *testing.T) {
 	refused(t, p.OnWallet("Wallet2").Call(ctx, "bumpfee", nil, final.TxID), rpc.CodeWallet, "Transaction is not BIP 125 replaceable")
 }
 
+// TestRepeatAfterBump: the same request after its payment was replaced by one with
+// a higher fee, twice, is still one payment.
+func TestRepeatAfterBump(t *testing.T) {
+	p := demo(t, 2)
+	ctx := t.Context()
+	r := rpc.SendRequest{From: "1", To: "2", Amount: coin, Key: "once"}
+	first := must[rpc.SendPlan](t)(p.Send(ctx, r))
+	second := must[rpc.BumpPlan](t)(p.BumpFee(ctx, rpc.BumpRequest{TxID: first.TxID}))
+	third := must[rpc.BumpPlan](t)(p.BumpFee(ctx, rpc.BumpRequest{TxID: second.TxID, FeeRate: 50}))
+	for range 2 {
+		if again := must[rpc.SendPlan](t)(p.Send(ctx, r)); !again.Repeated || again.TxID != third.TxID {
+			t.Errorf("%+v", again)
+		}
+		p.mine(1, "1")
+	}
+}
+
 // TestPayForParent: the receiver pays for a payment that it waits for.
 func TestPayForParent(t *testing.T) {
 	p := demo(t, 2)
