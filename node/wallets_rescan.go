@@ -195,7 +195,11 @@ func (w *wallets) scanFiles(ctx context.Context, files []*vault.Wallet, progress
 		}
 		gap = max(gap, d.Gap)
 		heads = append(heads, file.Header())
-		issued = append(issued, w.issuedOf(file))
+		known, err := w.usedOf(file)
+		if err != nil {
+			return nil, err
+		}
+		issued = append(issued, known)
 	}
 	s, err := w.newScan(heads, issued, from, gap)
 	if err != nil {
@@ -209,6 +213,18 @@ func (w *wallets) scanFiles(ctx context.Context, files []*vault.Wallet, progress
 		return nil, err
 	}
 	return s, w.adopt(ctx, s, files)
+}
+
+// usedOf returns, for each chain of a wallet, the first index that was neither
+// given out nor used by blocks, as far as is known.
+func (w *wallets) usedOf(file *vault.Wallet) (map[uint32]uint32, error) {
+	known := make(map[uint32]uint32)
+	maps.Copy(known, w.issuedOf(file))
+	used, err := wallet.Used(w.host.store, uint32(file.Number()))
+	for chain, n := range used {
+		known[uint32(chain)] = max(known[uint32(chain)], n)
+	}
+	return known, err
 }
 
 // startScan gives rows to wallets that may have been paid before now, or searches

@@ -111,7 +111,9 @@ func (s *coinScan) filtersOf(ctx context.Context, blocks []*chain.Entry) (filter
 	size := 0
 	moved := false
 	err = s.host.filters.Scan(blocks[0].Height, blocks[len(blocks)-1].Height, func(f index.Filter) error {
-		if moved = f.Block != blocks[len(filters)].Hash; moved || size > scanBytes {
+		want := blocks[len(filters)]
+		moved = f.Height == want.Height && f.Block != want.Hash
+		if moved || f.Height != want.Height || size > scanBytes {
 			return errEnough
 		}
 		size += len(f.Bytes)
@@ -121,9 +123,17 @@ func (s *coinScan) filtersOf(ctx context.Context, blocks []*chain.Entry) (filter
 	switch {
 	case len(filters) > 0:
 		return filters, nil
-	case moved: // the index has yet to leave a branch, or the scan has
-		return nil, errors.Join(s.host.filters.CatchUp(ctx), errChainMoved)
-	case err == nil || errors.Is(err, index.ErrDamaged):
+	case moved && !s.host.chain.InBest(blocks[0]):
+		return nil, errChainMoved
+	case moved: // the index may have yet to leave a branch
+		if err := s.host.filters.CatchUp(ctx); err != nil {
+			return nil, err
+		}
+		if f, ok, err := s.host.filters.At(blocks[0].Height); err == nil && ok && f.Block == blocks[0].Hash {
+			return [][]byte{f.Bytes}, nil
+		}
+		return [][]byte{nil}, nil
+	case err == nil || errors.Is(err, errEnough) || errors.Is(err, index.ErrDamaged):
 		return [][]byte{nil}, nil
 	}
 	return nil, err
