@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lode-chain/lode/descriptor"
 	"github.com/lode-chain/lode/internal/vault"
 	"github.com/lode-chain/lode/network"
 	"github.com/lode-chain/lode/rpc"
@@ -539,5 +540,77 @@ func TestMendedJournal(t *testing.T) {
 	s := must[rpc.Status](t)(p.Status(t.Context()))
 	if len(s.Mended) != 1 || !strings.Contains(s.Mended[0], path) || len(s.Damaged) != 0 || p.wallet("1").Name != "Alice 4" {
 		t.Errorf("%v, %v, %q", s.Mended, s.Damaged, p.wallet("1").Name)
+	}
+}
+
+// TestBackupOfDescriptors backs up wallets that are descriptors only: with
+// private keys, and watched only. Elsewhere they pay, and are paid, as before.
+func TestBackupOfDescriptors(t *testing.T) {
+	const (
+		private = "tprv8ZgxMBicQKsPd7Uf69XL1XwhmjHopUGep8GuEiJDZmbQz6o58LninorQAfcKZWARbtRtfnLcJ5MQ2AtHcQJCCRUcMRvmDUjyEmNUWwx8UbK"
+		public  = "tpubD6NzVbkrYhZ4WaWSyoBvQwbpLkojyoTZPRsgXELWz3Popb3qkjcJyJUGLnL4qHHoQvao8ESaAstxYSnhyswJ76uZPStJRJCTKvosUCJZL5B"
+	)
+	ctx := t.Context()
+	p := newPurse(t, "")
+	if err := p.SetPassphrase(ctx, "p"); err != nil {
+		t.Fatal(err)
+	}
+	p.make(rpc.NewWallets{})
+	p.core(nil, "createwallet", "keys", false, true)
+	p.core(nil, "createwallet", "watch", true)
+	addresses := map[string]string{}
+	for wallet, key := range map[string]string{"keys": private, "watch": public} {
+		var results []struct {
+			Success bool `json:"success"`
+		}
+		imports := []map[string]any{{"desc": descriptor.WithChecksum("wpkh(" + key + "/" + fmt.Sprint(len(wallet)) + "/*)"), "active": true, "timestamp": "now", "range": 20}}
+		if err := p.OnWallet(wallet).Call(ctx, "importdescriptors", &results, imports); err != nil || !results[0].Success {
+			t.Fatalf("%v, %+v", err, results)
+		}
+		var address string
+		if err := p.OnWallet(wallet).Call(ctx, "getnewaddress", &address); err != nil {
+			t.Fatal(err)
+		}
+		addresses[wallet] = address
+	}
+	p.mine(101, "Wallet1")
+	for wallet, address := range addresses {
+		if _, err := p.Send(ctx, rpc.SendRequest{From: "Wallet1", To: address, Amount: 2 * coin}); err != nil {
+			t.Fatalf("%s: %v", wallet, err)
+		}
+	}
+	p.mine(1, "Wallet1")
+	backups := map[string][]byte{}
+	for wallet := range addresses {
+		passphrase := map[bool]string{true: "p"}[wallet == "keys"]
+		got := must[rpc.WalletBackup](t)(p.BackupWallet(ctx, rpc.BackupWallet{Wallet: wallet, Passphrase: passphrase, BackupPassphrase: "bk"}))
+		if bytes.Contains(got.Data, []byte(private[:30])) {
+			t.Error("the backup is not encrypted")
+		}
+		backups[wallet] = got.Data
+		_, err := p.RestoreBackup(ctx, rpc.RestoreBackup{Data: got.Data, BackupPassphrase: "bk"})
+		refused(t, err, rpc.CodeWalletExists, "already here as "+wallet)
+	}
+	// Words do not bring it back, so its backup has to be shown.
+	_, err := p.DeleteWallet(ctx, rpc.DeleteWallet{Wallet: "keys", Passphrase: "p", WithCoins: true, Key: strings.Repeat("07", 32)})
+	refused(t, err, rpc.CodeInvalidParameter, "only a backup")
+	for _, r := range []rpc.DeleteWallet{{Wallet: "keys", Passphrase: "p", Backup: backups["keys"], BackupPassphrase: "bk", WithCoins: true}, {Wallet: "watch", WithCoins: true}} {
+		if _, err := p.DeleteWallet(ctx, r); err != nil {
+			t.Fatalf("%s: %v", r.Wallet, err)
+		}
+	}
+	for wallet, data := range backups {
+		got, err := p.RestoreBackup(ctx, rpc.RestoreBackup{Data: data, BackupPassphrase: "bk"})
+		if err != nil || got.Wallet.Name != wallet || got.Wallet.WatchOnly != (wallet == "watch") {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		eventuallyHas(t, p, wallet, 2*coin)
+		var next string
+		if err := p.OnWallet(wallet).Call(ctx, "getnewaddress", &next); err != nil || next == addresses[wallet] {
+			t.Errorf("%s gives out %s again: %v", wallet, next, err)
+		}
+	}
+	if sent, err := p.Send(ctx, rpc.SendRequest{From: "keys", To: "Wallet1", Amount: coin}); err != nil || sent.TxID == "" {
+		t.Errorf("the restored wallet cannot pay: %v", err)
 	}
 }
