@@ -60,8 +60,12 @@ func branchAndBound(groups []group, target, slack consensus.Amount, room int64) 
 	return best
 }
 
-// knapsackTries is how often knapsack draws (Core's iterations); policy.
-const knapsackTries = 1000
+// knapsackTries is how often knapsack draws (Core's iterations), and knapsackWork
+// how many groups it looks at in all, so that many coins take no longer; policy.
+const (
+	knapsackTries = 1000
+	knapsackWork  = 2_000_000
+)
 
 // knapsack looks for groups that hold as little as possible above target, or
 // above target and change where that cannot be had exactly (Core's
@@ -123,17 +127,22 @@ func fitting(groups []group, picked []int, room int64) []int {
 func bestSubset(groups []group, from []int, sum, target consensus.Amount, flip func() bool) ([]int, consensus.Amount) {
 	best, bestSum := slices.Clone(from), sum
 	in := make([]bool, len(from))
-	for try := 0; try < knapsackTries && bestSum != target; try++ {
+	amounts := make([]consensus.Amount, len(from))
+	for k, i := range from {
+		amounts[k] = groups[i].amount
+	}
+	tries := min(knapsackTries, knapsackWork/max(1, len(from))+1)
+	for try := 0; try < tries && bestSum != target; try++ {
 		clear(in)
 		var total consensus.Amount
 		reached := false
 		for pass := 0; pass < 2 && !reached; pass++ {
-			for k, i := range from {
+			for k, amount := range amounts {
 				if pass == 0 && !flip() || pass == 1 && in[k] {
 					continue
 				}
 				in[k] = true
-				if total += groups[i].amount; total < target {
+				if total += amount; total < target {
 					continue
 				}
 				reached = true
@@ -146,7 +155,7 @@ func bestSubset(groups []group, from []int, sum, target consensus.Amount, flip f
 					}
 				}
 				in[k] = false
-				total -= groups[i].amount
+				total -= amount
 			}
 		}
 	}
