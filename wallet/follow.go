@@ -1,7 +1,6 @@
 package wallet
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,7 +46,6 @@ type walk struct {
 	book    *Book
 	changes *changes
 	step    *chain.Step
-	failed  error // of reuse
 }
 
 // use notes which scripts the block pays to. Where one was not used before,
@@ -121,11 +119,10 @@ func (w *walk) connect() error {
 				w.changes.delete(coinKey(o.Wallet, op))
 			}
 			w.changes.delete(outPointKey(op))
-			w.reuse(owners, +1)
+			for _, o := range owners {
+				w.changes.put(reuseKey(o, op), []byte{})
+			}
 		})
-		if err == nil {
-			err = w.failed
-		}
 		if err != nil {
 			return err
 		}
@@ -175,11 +172,10 @@ func (w *walk) disconnect() error {
 				t.of(o.Wallet)
 			}
 			w.store(op, owners, coin)
-			w.reuse(owners, -1)
+			for _, o := range owners {
+				w.changes.delete(reuseKey(o, op))
+			}
 		})
-		if err == nil {
-			err = w.failed
-		}
 		if err != nil {
 			return err
 		}
@@ -237,31 +233,4 @@ func onceEach(owners []Owner) []Owner {
 		}
 	}
 	return list
-}
-
-// reuse counts that a coin of an index was spent, or with -1 that it was not
-// after all: what is paid to the index after that reuses an address.
-func (w *walk) reuse(owners []Owner, by int) {
-	for _, o := range owners {
-		k := reuseKey(o.Wallet, o.Chain, o.Index)
-		v, err := w.changes.get(k)
-		if err != nil {
-			w.failed = err
-			return
-		}
-		n := by
-		if v != nil {
-			count, size := binary.Uvarint(v)
-			if size <= 0 {
-				w.failed = damaged(rowReuse, k)
-				return
-			}
-			n += int(count)
-		}
-		if n <= 0 {
-			w.changes.delete(k)
-		} else {
-			w.changes.put(k, binary.AppendUvarint(nil, uint64(n)))
-		}
-	}
 }

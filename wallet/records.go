@@ -21,7 +21,7 @@ import (
 //	c wallet txid vout               → a confirmed coin: chain, index, coin
 //	o txid vout                      → the wallets that have it
 //	h wallet height place-in-block   → a confirmed payment
-//	u wallet chain index             → how many confirmed inputs have spent from the index
+//	u wallet chain index txid vout   → a block has spent this coin of the index
 const (
 	rowPosition = 'p'
 	rowAccount  = 'a'
@@ -78,11 +78,17 @@ func historyKey(wallet uint32, height int32, place int) []byte {
 	return binary.BigEndian.AppendUint32(k, uint32(place))
 }
 
-func reuseKey(wallet, chain, index uint32) []byte {
-	k := append(make([]byte, 0, 14), kv.SpaceWallet, rowReuse)
-	k = binary.BigEndian.AppendUint32(k, wallet)
-	k = binary.BigEndian.AppendUint32(k, chain)
-	return binary.BigEndian.AppendUint32(k, index)
+// reuseKey is the key of a coin that was spent, behind its index.
+func reuseKey(o Owner, op wire.OutPoint) []byte {
+	k := append(reusePrefix(o), op.Hash[:]...)
+	return binary.BigEndian.AppendUint32(k, op.Index)
+}
+
+func reusePrefix(o Owner) []byte {
+	k := append(make([]byte, 0, 50), kv.SpaceWallet, rowReuse)
+	k = binary.BigEndian.AppendUint32(k, o.Wallet)
+	k = binary.BigEndian.AppendUint32(k, o.Chain)
+	return binary.BigEndian.AppendUint32(k, o.Index)
 }
 
 // Position is a block on the chain. The zero value stands before genesis.

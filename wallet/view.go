@@ -127,6 +127,9 @@ func (v *View) Coins(wallet uint32) ([]Coin, error) {
 	return append(coins, v.mempool.coins[wallet]...), err
 }
 
+// errStop ends a scan that has found what it looks for.
+var errStop = errors.New("found")
+
 // MarkReused marks those of a wallet's coins whose address the wallet has spent
 // from (Core's IsSpentKey).
 func (v *View) MarkReused(wallet uint32, coins []Coin) error {
@@ -135,11 +138,14 @@ func (v *View) MarkReused(wallet uint32, coins []Coin) error {
 		if c.Reused = v.mempool.from[Owner{wallet, c.Chain, c.Index}]; c.Reused {
 			continue
 		}
-		_, err := v.r.Get(reuseKey(wallet, c.Chain, c.Index))
-		if err != nil && !errors.Is(err, kv.ErrNotFound) {
+		prefix := reusePrefix(Owner{wallet, c.Chain, c.Index})
+		err := v.r.Scan(prefix, kv.After(prefix), func(k, _ []byte) error {
+			c.Reused = true
+			return errStop
+		})
+		if err != nil && !errors.Is(err, errStop) {
 			return err
 		}
-		c.Reused = err == nil
 	}
 	return nil
 }
