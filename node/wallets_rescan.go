@@ -151,6 +151,9 @@ func birthOf(file *vault.Wallet) int32 {
 // that what came before is still to be looked for. They can be used meanwhile;
 // their balances may lack coins.
 func (w *wallets) expect(files []*vault.Wallet, due func(*vault.Wallet) dueScan) error {
+	if len(files) == 0 {
+		return nil
+	}
 	var b kv.Batch
 	w.scans.mu.Lock()
 	if w.scans.due == nil {
@@ -168,8 +171,9 @@ func (w *wallets) expect(files []*vault.Wallet, due func(*vault.Wallet) dueScan)
 		w.scans.due[file.Number()] = d
 	}
 	w.scans.mu.Unlock()
-	// Before the rows: a wallet with rows and without this note is complete.
-	if err := w.host.store.Apply(&b, false); err != nil {
+	// Before the rows: a wallet with rows and without this note is complete. Synced:
+	// the caller is told that the search will be.
+	if err := w.host.store.Apply(&b, true); err != nil {
 		return err
 	}
 	w.mu.Lock()
