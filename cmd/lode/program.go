@@ -79,7 +79,9 @@ the chain, the others join it. Nothing has to be set up: lode up.`,
 	}
 	root.SetOut(p.screen.Out)
 	root.SetErr(p.screen.Err)
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
+	root.SetUsageTemplate(strings.NewReplacer(
+		".FlagUsages", ".FlagUsagesWrapped 80", " for more information about a command.", " for more.",
+	).Replace(root.UsageTemplate()))
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s (%s --help)", flagProblem(c, err), c.CommandPath())
 	})
@@ -117,14 +119,16 @@ func (p *program) add(parent *cobra.Command, group string, commands ...*cobra.Co
 	for _, c := range commands {
 		c.GroupID = group
 		checkUsage(c)
-		for _, sub := range c.Commands() {
-			checkUsage(sub)
-		}
 		parent.AddCommand(c)
 	}
 }
 
+// checkUsage makes what a command and those below it say of their arguments
+// usage errors.
 func checkUsage(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		checkUsage(sub)
+	}
 	check := c.Args
 	if check == nil {
 		check = atMost(0)

@@ -15,7 +15,7 @@ import (
 func (p *program) walletArchiveCommand() *cobra.Command {
 	return p.archiveCommand(true, &cobra.Command{
 		Use: "archive WALLET", Short: "Hide a wallet from lists",
-		Long:    "Hides a wallet from lists and choices. It is watched all the same, and found by its\nname. lode wallet list --all shows it, lode wallet unhide brings it back.",
+		Long:    "Hides a wallet from lists and choices. It is watched all the same, and found by\nits name. lode wallet list --all shows it, lode wallet unhide brings it back.",
 		Example: "  lode wallet archive Wallet3",
 	})
 }

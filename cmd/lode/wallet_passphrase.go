@@ -146,7 +146,7 @@ func (p *program) passphraseAdoptCommand() *cobra.Command {
 		Long: `Seals a wallet as the others here are. It is for a file that was copied in from
 another data directory: its old passphrase opens it one last time. A plain file
 in a folder under a passphrase needs none.`,
-		Example: "  lode wallet passphrase adopt 7\n  lode wallet passphrase adopt 7 --old-passphrase-file theirs --passphrase-file ours",
+		Example: "  lode wallet passphrase adopt 7\n  lode wallet passphrase adopt 7 --old-passphrase-file old",
 		Args:    needArgs("WALLET"), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
@@ -230,7 +230,7 @@ and keys are shown only for the passphrase all the same.`,
 func (p *program) walletLockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "lock", Short: "Close the wallets again",
-		Long:    "Makes the host forget the key of the wallets: payments need the passphrase again.",
+		Long:    "Makes the host forget the key of the wallets: payments need the passphrase\nagain.",
 		Example: "  lode wallet lock",
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
