@@ -54,3 +54,28 @@ func BenchmarkOpen(b *testing.B) {
 		open(b, dir, nil)
 	}
 }
+
+// BenchmarkChangePassphrase seals 10,000 wallets anew, which share files, and
+// 200 that have files of their own.
+func BenchmarkChangePassphrase(b *testing.B) {
+	dir := filepath.Join(b.TempDir(), "w")
+	v := open(b, dir, nil)
+	if err := v.SetPassphrase([]byte("a")); err != nil {
+		b.Fatal(err)
+	}
+	news := make([]New, 10_000)
+	for i := range news {
+		news[i] = words("abandon")
+	}
+	create(b, v, news...)
+	for range 20 {
+		create(b, v, news[:10]...)
+	}
+	now, next := []byte("a"), []byte("b")
+	for b.Loop() {
+		if err := v.ChangePassphrase(now, next); err != nil {
+			b.Fatal(err)
+		}
+		now, next = next, now
+	}
+}
