@@ -12,8 +12,8 @@ import (
 const forecastRoom = 5_000
 
 // Forecast fills up to n blocks from the candidates, one after the other, as Build
-// would if nothing else came in, and tells how full each is. It ends behind the
-// first that has room for all that is left. The coinbase script and the time in
+// would if nothing else came in, and tells how full each is. It ends with the
+// first that has room for one more transaction of usual size. The coinbase script and the time in
 // the input have no meaning.
 func Forecast(in Input, n int) []mempool.Fill {
 	s := newSelection(in.Candidates, in.Parent.Height+1, in.Parent.MedianTimePast(), in.MinFeeRate)
@@ -31,7 +31,7 @@ func Forecast(in Input, n int) []mempool.Fill {
 // FillOf tells how full a block was, of the entries of its transactions but the
 // coinbase, parents before children.
 func FillOf(entries []*mempool.Entry, weight int64) mempool.Fill {
-	if weight < consensus.MaxBlockWeight-reservedWeight-forecastRoom*consensus.WitnessScale {
+	if weight < consensus.MaxBlockWeight-forecastRoom*consensus.WitnessScale {
 		return mempool.Fill{}
 	}
 	s := newSelection(entries, 0, 0, 0)
@@ -81,7 +81,8 @@ func (s *selection) forecast() mempool.Fill {
 	for _, i := range aside {
 		heap.Push(&s.queue, i)
 	}
-	f := mempool.Fill{Full: len(aside) > 0 || s.weight > consensus.MaxBlockWeight-forecastRoom*consensus.WitnessScale}
+	f := mempool.Fill{Full: s.weight > consensus.MaxBlockWeight-forecastRoom*consensus.WitnessScale ||
+		s.sigOps > consensus.MaxBlockSigOpsCost-reservedSigOpsCost}
 	// A transaction that pays more than all of the last ones of forecastRoom
 	// together goes before them, and has their room.
 	room := int64(0)
