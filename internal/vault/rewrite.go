@@ -6,12 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // Files of secrets are written anew as a whole: one of them by a rename, all of
@@ -354,89 +352,121 @@ func (v *Vault) resealOne(w *Wallet, sealed []byte, from *Key, kdf *KDF, to *Key
 	return fresh, &h, err
 }
 
+// generation is a change of the passphrase on its way.
+type generation struct {
+	id      string
+	kdf     *KDF // nil: plain
+	check   *passCheck
+	files   []*rebuilt
+	written []string // names of files in the old generation, whose new ones may be there
+}
+
+// newName is where a file of secrets is written first.
+func (g *generation) newName(name string) string { return fmt.Sprintf("%s.%s.new", name, g.id) }
+
+// discard removes the files of a generation that does not count.
+func (v *Vault) discard(g *generation) {
+	for _, name := range g.written {
+		v.cfg.FS.Wipe(v.path(g.newName(name))) // what was not written is not there
+	}
+}
+
 // reseal puts all wallets that are sealed with from, or plain, under another key;
 // nil leaves them plain. With hold that key is the one held then, else none is.
 // The caller holds creating.
 func (v *Vault) reseal(from, to *Key, hold bool) error {
-	kept := false
-	defer func() {
-		if !kept {
-			to.Wipe()
-		}
-	}()
 	if err := v.ready(); err != nil {
+		to.Wipe()
 		return err
 	}
+	g, err := v.newGeneration(to)
+	if err == nil {
+		err = v.writeGeneration(g, from, to)
+	}
+	if err != nil {
+		to.Wipe()
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if err := v.commitGeneration(g); err != nil {
+		to.Wipe()
+		return err
+	}
+	v.key.Wipe()
+	v.key = nil
+	if hold {
+		v.key = to
+	} else {
+		to.Wipe()
+	}
+	return nil
+}
+
+func (v *Vault) newGeneration(to *Key) (*generation, error) {
 	var id [8]byte
 	if _, err := io.ReadFull(v.cfg.Rand, id[:]); err != nil {
-		return fmt.Errorf("read randomness: %w", err)
+		return nil, fmt.Errorf("read randomness: %w", err)
 	}
-	generation := hex.EncodeToString(id[:])
-	newName := func(name string) string { return fmt.Sprintf("%s.%s.new", name, generation) }
-	var kdf *KDF
+	g := &generation{id: hex.EncodeToString(id[:])}
 	if to != nil {
-		kdf = &to.kdf
+		g.kdf = &to.kdf
 	}
-	check, err := v.newCheck(to)
-	if err != nil {
-		return err
-	}
+	var err error
+	g.check, err = v.newCheck(to)
+	return g, err
+}
+
+// writeGeneration writes all files of secrets anew, beside those that count.
+func (v *Vault) writeGeneration(g *generation, from, to *Key) error {
 	byFile := v.byFile()
-	names := slices.Sorted(maps.Keys(byFile))
-	files := make([]*rebuilt, len(names))
-	discard := func() {
-		for _, name := range names {
-			v.cfg.FS.Wipe(v.path(newName(name))) // what was not written is not there
-		}
-	}
-	err = parallel(v.cfg.Workers, len(names), func(i int) (err error) {
-		files[i], err = v.rebuild(names[i], byFile[names[i]], func(w *Wallet, sealed []byte) ([]byte, *Header, error) {
+	g.written = slices.Sorted(maps.Keys(byFile))
+	g.files = make([]*rebuilt, len(g.written))
+	err := parallel(v.cfg.Workers, len(g.written), func(i int) (err error) {
+		name := g.written[i]
+		g.files[i], err = v.rebuild(name, byFile[name], func(w *Wallet, sealed []byte) ([]byte, *Header, error) {
 			if h := w.header.Load(); h.WatchOnly || v.isForeign(h.KDF) {
 				return sealed, h, nil
 			}
-			return v.resealOne(w, sealed, from, kdf, to)
+			return v.resealOne(w, sealed, from, g.kdf, to)
 		})
 		if err != nil {
 			return err
 		}
-		defer wipe(files[i].data)
-		for n := range files[i].places {
-			files[i].places[n].file = newName(names[i])
+		defer wipe(g.files[i].data)
+		for n := range g.files[i].places {
+			g.files[i].places[n].file = g.newName(name)
 		}
-		return v.cfg.FS.Create(v.path(newName(names[i])), files[i].data)
+		return v.cfg.FS.Create(v.path(g.newName(name)), g.files[i].data)
 	})
 	if err == nil {
 		err = v.cfg.FS.SyncDir(v.cfg.Dir)
 	}
 	if err != nil {
-		discard()
+		v.discard(g)
 		return fmt.Errorf("store the wallets: %w", err)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	was := struct {
-		kdf        *KDF
-		check      *passCheck
-		generation string
-	}{v.kdf, v.check, v.generation}
-	v.kdf, v.check, v.generation = kdf, check, generation
-	if err = v.replaceHead(); err != nil {
-		v.kdf, v.check, v.generation = was.kdf, was.check, was.generation
-		discard()
+	return nil
+}
+
+// commitGeneration makes a generation the one that counts and puts its files in
+// place. The caller holds mu.
+func (v *Vault) commitGeneration(g *generation) error {
+	kdf, check, id := v.kdf, v.check, v.generation
+	v.kdf, v.check, v.generation = g.kdf, g.check, g.id
+	err := v.replaceHead()
+	if err != nil {
+		v.discard(g)
+	} else {
+		err = v.commitDir("change the passphrase") // on failure the new files stay: they may count
+	}
+	if err != nil {
+		v.kdf, v.check, v.generation = kdf, check, id
 		return err
 	}
-	if err = v.commitDir("change the passphrase"); err != nil {
-		v.kdf, v.check, v.generation = was.kdf, was.check, was.generation
-		return err // the new files stay: they may be the ones that count
-	}
-	v.key.Wipe()
-	v.key = nil
-	if hold {
-		v.key, kept = to, true
-	}
-	v.unfinished = make(map[string]string, len(files))
-	for _, r := range files {
-		v.unfinished[r.name] = newName(r.name)
+	v.unfinished = make(map[string]string, len(g.files))
+	for _, r := range g.files {
+		v.unfinished[r.name] = g.newName(r.name)
 		r.apply()
 	}
 	// Committed. What cannot be put in place now is before the next change.
@@ -455,104 +485,4 @@ func (v *Vault) replaceHead() error {
 		return fmt.Errorf("store the wallets: %w", err)
 	}
 	return nil
-}
-
-// Delete removes a wallet: its secret, which is overwritten as far as the file
-// system does that, and its journal. Its number is never given again.
-// Kind: ErrUnknown.
-func (v *Vault) Delete(w *Wallet) error {
-	v.creating.Lock()
-	defer v.creating.Unlock()
-	v.mu.RLock()
-	file := w.secrets.file
-	v.mu.RUnlock()
-	err := v.rewrite(w, func([]byte) ([]byte, *Header, error) {
-		h := fileHeader{Header: Header{Number: w.number, ID: w.header.Load().ID, Network: v.network}, Deleted: true}
-		fresh, err := encodeFile(whatWallet, h, nil, nil, nil)
-		return fresh, nil, err
-	})
-	v.mu.Lock()
-	gone := w.secrets.size == 0
-	if gone {
-		v.wallets = slices.DeleteFunc(slices.Clone(v.wallets), func(o *Wallet) bool { return o == w })
-		v.unname(w)
-	}
-	v.mu.Unlock()
-	if err != nil || !gone {
-		return err
-	}
-	// It is deleted. What is left over is removed at the next start if it cannot
-	// be now.
-	w.journal.close()
-	entries, err := v.cfg.FS.List(v.cfg.Dir)
-	if err == nil && v.removeJournals(w.number, entries) && len(v.byFile()[file]) == 0 {
-		v.removeIfEmpty(file)
-	}
-	_ = v.cfg.FS.SyncDir(v.cfg.Dir)
-	return nil
-}
-
-// unname lets go of a deleted wallet's name, which another may have too if its
-// file was copied in. The caller holds mu.
-func (v *Vault) unname(w *Wallet) {
-	key := nameKey(w.Name())
-	if v.names[key] != w.number {
-		return
-	}
-	delete(v.names, key)
-	for _, other := range v.wallets {
-		if nameKey(other.Name()) == key {
-			v.names[key] = other.number
-			return
-		}
-	}
-}
-
-// close takes no more records.
-func (j *journal) close() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.broken = ErrUnknown
-}
-
-// removeJournals removes the journal of a deleted wallet and what was put aside
-// of it. It says whether nothing is left.
-func (v *Vault) removeJournals(number int, entries []string) bool {
-	name := journalName(number)
-	for _, e := range entries {
-		if e == name || strings.HasPrefix(e, name+damagedSuffix) {
-			if err := v.cfg.FS.Wipe(v.path(e)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// removeIfEmpty removes a file of secrets that holds deleted wallets only.
-func (v *Vault) removeIfEmpty(name string) {
-	file, ok, err := parseSecretsName(name)
-	if err != nil || !ok {
-		return
-	}
-	for _, l := range v.read(file, nil) {
-		if !l.deleted {
-			return
-		}
-	}
-	_ = v.cfg.FS.Remove(v.path(name))
-}
-
-// clearDeleted removes what deleted wallets have left.
-func (v *Vault) clearDeleted(file secretsFile, found []loaded, entries []string) {
-	all := true
-	for _, l := range found {
-		all = all && l.deleted
-		if l.deleted {
-			all = v.removeJournals(l.number, entries) && all
-		}
-	}
-	if all && file.disk == "" {
-		_ = v.cfg.FS.Remove(v.path(file.name))
-	}
 }

@@ -2,9 +2,11 @@
 // names, which addresses have been issued and which payments were made. Each
 // wallet has two files in one folder:
 //
-//	wallet-7.secrets   keys; written once, and anew when keys or passphrase change
-//	wallet-7.journal   names, issued indexes, payments; only ever appended to,
-//	                   writable while the wallets are locked, made when first needed
+//	wallet-7.secrets   keys and descriptors; replaced as a whole when these or the
+//	                   passphrase change
+//	wallet-7.journal   names, labels, issued indexes, locked coins, payments; appended
+//	                   to, renewed when it has grown, writable while the wallets are
+//	                   locked, made when first needed
 //
 // but wallets that are made by the hundred share files of secrets, such as
 // wallets-8-1007.secrets, so that they are as durable at the cost of a few files.
@@ -12,8 +14,9 @@
 // checked. Secrets can be under a passphrase, the same for all
 // wallets of a folder; what is public about a wallet is readable without it.
 //
-// The package knows files and ciphers. What a key is good for, which scripts
-// it gives and which coins they hold is left to package wallet.
+// The package knows files and ciphers, and the file in which one wallet is backed
+// up. What a key is good for, which scripts it gives and which coins they hold is
+// left to package wallet.
 //
 // A Vault owns its folder: one process opens it at a time (the caller holds
 // the data directory's lock). Its methods may be called at once.
