@@ -18,6 +18,8 @@ func (h *Host) registerCoreWallet(s *rpc.Server) {
 		}, {
 			Name: "getbalances", Summary: "Returns a wallet's balances.", Handler: onWallet(h, (*coreWallet).balances),
 		}, {
+			Name: "getunconfirmedbalance", Summary: "Returns what others have paid a wallet and no block has yet.", Handler: onWallet(h, (*coreWallet).unconfirmed),
+		}, {
 			Name: "getbalance", Summary: "Returns what a wallet can spend.",
 			Params: []rpc.Param{
 				{Name: "dummy", Type: rpc.String, Optional: true, Help: `Left out or "*"`},
@@ -209,6 +211,19 @@ func (c *coreWallet) balances(ctx context.Context, _ *rpc.Request) (any, error) 
 		return nil
 	})
 	return reply, err
+}
+
+func (c *coreWallet) unconfirmed(ctx context.Context, _ *rpc.Request) (any, error) {
+	var sum rpc.Amount
+	err := c.with(ctx, func(_ *walletView, coins []wallet.Coin) error {
+		for i := range coins {
+			if coins[i].State == wallet.Pending {
+				sum += coins[i].Value
+			}
+		}
+		return nil
+	})
+	return sum, err
 }
 
 // confirmations of a coin at a tip; 0 when it is in no block.

@@ -59,6 +59,20 @@ func (h *Host) registerManage(s *rpc.Server) {
 	} {
 		registerCore(s, m)
 	}
+	// What Core has for wallets without descriptors, and answers so for the others.
+	for _, name := range [...]string{
+		"addmultisigaddress", "dumpprivkey", "dumpwallet", "importaddress", "importmulti", "importprivkey", "importpubkey", "importwallet", "newkeypool", "sethdseed",
+	} {
+		m := rpc.Method{Name: name, Summary: "For wallets without descriptors, which there are none of here.", Handler: onWallet(h, (*coreWallet).legacyOnly)}
+		for range 6 {
+			m.Params = append(m.Params, rpc.Param{Name: "argument" + string(rune('1'+len(m.Params))), Type: rpc.Any, Optional: true, Help: "Not looked at"})
+		}
+		registerCore(s, m)
+	}
+}
+
+func (c *coreWallet) legacyOnly(context.Context, *rpc.Request) (any, error) {
+	return nil, rpc.CodeWallet.New("Only legacy wallets are supported by this command")
 }
 
 // createRequest are the arguments of createwallet.

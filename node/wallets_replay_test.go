@@ -22,6 +22,7 @@ var walletReplies = []string{
 	"listreceivedbylabel", "listaddressgroupings", "listlockunspent", "listsinceblock", "getaddressesbylabel", "getreceivedbyaddress",
 	"getreceivedbylabel", "gettransaction", "abandontransaction", "lockunspent", "setlabel", "signmessage", "setwalletflag",
 	"keypoolrefill", "loadwallet", "unloadwallet", "listwalletdir", "createwalletdescriptor", "simulaterawtransaction",
+	"importprivkey", "dumpprivkey",
 	"sendrawtransaction", "invalidateblock", "reconsiderblock", "walletprocesspsbt", "createrawtransaction", "signrawtransactionwithwallet",
 	"sendtoaddress", "sendmany", "send", "sendall", "bumpfee",
 }
@@ -38,7 +39,6 @@ var walletsOnPurpose = map[string]string{
 	"getwalletinfo.keypoolsize":             "20 addresses are watched ahead, or the range that was imported",
 	"getwalletinfo.keypoolsize_hd_internal": "as keypoolsize",
 	"getwalletinfo.birthtime":               "the time at which the wallet was made",
-	"getwalletinfo.txcount":                 "see txcount",
 	"listdescriptors.range":                 "as keypoolsize",
 }
 

@@ -9,8 +9,8 @@
 // wallets' public halves. Names, secrets and what has been issued are kept
 // elsewhere, under the same wallet numbers.
 //
-// Where scripts come from is a Source: an account of BIP44 or one key, later a
-// descriptor.
+// Where scripts come from is a Source: a wallet is a set of descriptors, and each
+// is one chain of scripts. More can be added to a wallet that has rows.
 //
 // A Book belongs to one owner, which calls one method at a time. A View is a
 // moment that may be read from anywhere.

@@ -1,9 +1,6 @@
 package wallet
 
-import (
-	"github.com/lode-chain/lode/descriptor"
-	"github.com/lode-chain/lode/keys"
-)
+import "github.com/lode-chain/lode/descriptor"
 
 // Gap is how many scripts beyond the last used or issued one are watched
 // (BIP44's gap limit), unless a Book is told otherwise.
@@ -41,28 +38,6 @@ func (s descriptorSource) Ranged(chain uint32) bool { return s[chain].Ranged() }
 func (s descriptorSource) Scripts(chain, index uint32) ([][]byte, error) {
 	return s[chain].Scripts(index)
 }
-
-// Account returns the source of an account's scripts: receiving addresses and
-// change.
-func Account(a *keys.Account) Source { return accountSource{a} }
-
-type accountSource struct{ account *keys.Account }
-
-func (accountSource) Chains() uint32     { return 2 }
-func (accountSource) Ranged(uint32) bool { return true }
-func (s accountSource) Scripts(chain, index uint32) ([][]byte, error) {
-	_, script, err := s.account.Child(chain, index)
-	return [][]byte{script}, err
-}
-
-// Single returns the source of one script.
-func Single(script []byte) Source { return singleSource{script} }
-
-type singleSource struct{ script []byte }
-
-func (singleSource) Chains() uint32                             { return 1 }
-func (singleSource) Ranged(uint32) bool                         { return false }
-func (s singleSource) Scripts(uint32, uint32) ([][]byte, error) { return [][]byte{s.script}, nil }
 
 // Chain is one chain of scripts as a Book is told of it.
 type Chain struct {
