@@ -24,9 +24,9 @@ func (p *program) bumpFeeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bumpfee TXID", Short: "Raise the fee of a payment that waits",
 		Long: `Raises the fee of a payment that waits for a block. It is replaced by one that
-pays the same and a higher fee, out of the change or more coins. With --child the
-wallet spends an output of it instead, at a fee that is enough for both: that
-also works for payments of others to the wallet.`,
+pays the same and a higher fee, out of the change or more coins. With --child
+the wallet spends an output of it instead, at a fee that is enough for both:
+that also works for payments of others to the wallet.`,
 		Example: `  lode bumpfee TXID
   lode bumpfee TXID --fee-rate 20 --yes
   lode bumpfee TXID --child --target 1

@@ -152,7 +152,7 @@ func TestSendAsksForAnAddress(t *testing.T) {
 	p, out, notes := fakeProgram(t, "1\nbc1qcr8te4kr609gcawutmrza0j4xv80jy8z306fyu\n"+outside+"\n1\nno\n", methods{
 		"lode_wallets": answer(threeWallets),
 		"lode_preparesend": func(params json.RawMessage) (any, *rpc.Error) {
-			return rpc.SendPlan{FromName: "Bob", ToName: "Bob"}, unmarshal(t, params, &prepared)
+			return rpc.SendPlan{FromName: "Bob", Payments: []rpc.Paid{{To: outside, ToName: "Bob"}}}, unmarshal(t, params, &prepared)
 		},
 	})
 	p.run(context.Background(), []string{"send"})
@@ -225,7 +225,7 @@ func TestConsoleRunsTheSameCommandsOnItsChain(t *testing.T) {
 	if err := sh.Run(context.Background(), []string{"exit"}); err != console.ErrLeave {
 		t.Errorf("exit: %v", err)
 	}
-	if got := sh.Complete([]string{"wallet", "re"}); !slices.Equal(got, []string{"rename", "restore"}) {
+	if got := sh.Complete([]string{"wallet", "re"}); !slices.Equal(got, []string{"rename", "rescan", "restore"}) {
 		t.Errorf("wallet re: %q", got)
 	}
 	if got := sh.Complete([]string{"balance", "a"}); !slices.Equal(got, []string{"Alice"}) {

@@ -93,10 +93,11 @@ func (p *program) psbtSignCommand() *cobra.Command {
 	var f psbtSign
 	c := &cobra.Command{
 		Use: "sign FILE|BASE64|-", Short: "Sign a PSBT with a wallet's keys",
-		Long: `Adds the signatures that a wallet can make. Look at it with lode psbt show first:
-a signature says yes to the whole transaction. What does not fit together, such as
-a script that is not that of the coin, is not signed. Without --wallet it is the
-wallet here whose signature is missing, if there is one only.`,
+		Long: `Adds the signatures that a wallet can make. Look at it with lode psbt show
+first: a signature says yes to the whole transaction. What does not fit
+together, such as a script that is not that of the coin, is not signed.
+Without --wallet it is the wallet here whose signature is missing, if there is
+one only.`,
 		Example: `  lode psbt sign pay.psbt --wallet Alice --out alice.psbt`,
 		Args:    needArgs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -52,7 +52,7 @@ left out is asked for, on a terminal with a form.`,
   lode send --from 1 --to bcrt1q… --amount 0.1 --yes --wait 1
   lode send --from 1 --to Wallet2=0.5 --to bcrt1q…=0.25 --target 3
   lode send --from 1 --to Wallet2 --max
-  lode send --from 1 --to Wallet2 --amount 1 --coins TXID:0 --change bcrt1q… --subtract-fee
+  lode send --from 1 --to 2 --amount 1 --coins TXID:0 --subtract-fee
   lode send --from 1 --data 68656c6c6f --dry-run
   lode send --from 1 --to 2 --amount 1 --explain`,
 		RunE: func(c *cobra.Command, _ []string) error {

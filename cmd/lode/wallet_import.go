@@ -30,11 +30,12 @@ func (p *program) walletImportCommand() *cobra.Command {
   descriptors, one a line, or as Bitcoin Core's listdescriptors prints them
   an extended key (xprv, xpub, zpub and the like): an account's addresses
 
-It is read from a file, from standard input (-), or typed hidden. Arguments of a
-program are public: descriptors and extended keys are taken from them only without
-private keys, and a key only with --key-from-args.
+It is read from a file, from standard input (-), or typed hidden. Arguments of
+a program are public: descriptors and extended keys are taken from them only
+without private keys, and a key only with --key-from-args.
 
-Without private keys the wallet watches. Its coins are looked for in all blocks.`,
+Without private keys the wallet watches. Its coins are looked for in all
+blocks.`,
 		Example: `  lode wallet import keys/private_bcrt1qcr.key
   lode wallet import --name Alice - < key
   bitcoin-cli listdescriptors true | lode wallet import --name core -

@@ -22,15 +22,15 @@ func (p *program) walletMultisigCommand() *cobra.Command {
 	var passphraseFile string
 	c := &cobra.Command{
 		Use: "multisig M KEY…", Short: "Make a wallet that several people sign for",
-		Long: `Makes the wallet of a multisig: M of the keys have to sign. Everybody gives the
-others what lode wallet xpub prints for a wallet of theirs, and all make the same
-multisig, each with --sign-with and their own wallet. Without it, the multisig is
-only watched. The order of the keys does not matter.
+		Long: `Makes the wallet of a multisig: M of the keys have to sign. Everybody gives
+the others what lode wallet xpub prints for a wallet of theirs, and all make
+the same multisig, each with --sign-with and their own wallet. Without it, the
+multisig is only watched. The order of the keys does not matter.
 
-Payments from it go from one to the next as a PSBT: lode psbt create, sign, combine,
-finalize.`,
+Payments from it go from one to the next as a PSBT: lode psbt create, sign,
+combine, finalize.`,
 		Example: `  lode wallet xpub Alice
-  lode wallet multisig 2 "[…]tpub…" "[…]tpub…" "[…]tpub…" --sign-with Alice --name shared`,
+  lode wallet multisig 2 "[…]tpub…" "[…]tpub…" --sign-with Alice --name shared`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			var err error
@@ -103,9 +103,9 @@ func (p *program) walletXPubCommand() *cobra.Command {
 	var form, passphraseFile string
 	c := &cobra.Command{
 		Use: "xpub [WALLET]", Short: "Print a wallet's key to hand out for a multisig",
-		Long: `Prints the key that a wallet has for multisigs (BIP48), as a key expression: where
-it comes from, and the extended public key. Others can see your balance with it, and
-spend nothing.`,
+		Long: `Prints the key that a wallet has for multisigs (BIP48), as a key expression:
+where it comes from, and the extended public key. Others can see your balance
+with it, and spend nothing.`,
 		Example: "  lode wallet xpub Alice",
 		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -142,8 +142,8 @@ func (p *program) walletDescriptorsCommand() *cobra.Command {
 	var passphraseFile string
 	c := &cobra.Command{
 		Use: "descriptors [WALLET]", Short: "Print a wallet's descriptors",
-		Long: `Prints the descriptors of a wallet: what Bitcoin Core and other programs take in to
-watch the same addresses. With --private they can spend its coins.`,
+		Long: `Prints the descriptors of a wallet: what Bitcoin Core and other programs take
+in to watch the same addresses. With --private they can spend its coins.`,
 		Example: "  lode wallet descriptors Alice\n  lode wallet descriptors Alice --private --json > alice.descriptors",
 		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {

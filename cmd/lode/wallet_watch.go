@@ -11,9 +11,9 @@ func (p *program) walletWatchCommand() *cobra.Command {
 	var name, kind string
 	c := &cobra.Command{
 		Use: "watch XPUB|DESCRIPTOR|ADDRESS…", Short: "Watch coins that this wallet cannot spend",
-		Long: `Makes a wallet that only watches: of an extended public key (xpub, ypub, zpub and
-the like), of descriptors, or of addresses. It shows balances and payments and
-prepares PSBTs for those who have the keys.`,
+		Long: `Makes a wallet that only watches: of an extended public key (xpub, ypub, zpub
+and the like), of descriptors, or of addresses. It shows balances and payments
+and prepares PSBTs for those who have the keys.`,
 		Example: `  lode wallet watch bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
   lode wallet watch --name cold vpub5…
   lode wallet watch "wsh(sortedmulti(2,[…]tpub…/0/*,[…]tpub…/0/*))"`,
