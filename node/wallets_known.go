@@ -119,6 +119,11 @@ func (w *wallets) made(ctx context.Context, files []*vault.Wallet, old bool) (er
 		w.mu.Lock()
 		err = w.add(files)
 		w.mu.Unlock()
+		for i := 0; i < len(files) && err == nil; i++ {
+			if files[i].Header().Source == vault.SourceDescriptors {
+				err = w.follow(files[i]) // add watches the first script of words and keys only
+			}
+		}
 	}
 	if err != nil {
 		return err
