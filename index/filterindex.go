@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -14,24 +15,35 @@ import (
 )
 
 // The filter index's keys: filterPositionKey holds the hash and the height of the
-// last block seen, filterPrefix and a height (four bytes, big-endian) the hash of
-// the best chain's block there, its filter's header and its filter.
+// last block seen, filterPrefix and a height (four bytes, big-endian) the mark of
+// the best chain's block there and its filter. headerPrefix and a height that
+// headerEvery divides hold the filter's header: the others are reckoned from it,
+// as they would take far more room than most filters do.
 var (
 	filterPositionKey = []byte{kv.SpaceFilters, 'p'}
 	filterPrefix      = []byte{kv.SpaceFilters, 'f'}
+	headerPrefix      = []byte{kv.SpaceFilters, 'h'}
+)
+
+const (
+	headerEvery = 256
+	markSize    = 8 // of a block's hash: the first bytes, which no work was spent on
 )
 
 // ErrDamaged says that a row of the filter index is not what it wrote. It is built
 // anew when it next follows the chain from there.
 var ErrDamaged = errors.New("filter index: damaged")
 
-// Filter is the basic filter of a block (BIP158) and its header (BIP157).
+// Filter is the basic filter of a block (BIP158) that the best chain had at a
+// height when the index last saw it.
 type Filter struct {
 	Height int32
-	Block  chainhash.Hash
-	Header chainhash.Hash
 	Bytes  []byte
+	mark   [markSize]byte
 }
+
+// Of says whether the filter is that of the block with a hash.
+func (f *Filter) Of(hash chainhash.Hash) bool { return f.mark == [markSize]byte(hash[:markSize]) }
 
 // Filters is the index of the basic filters of the best chain's blocks. Its tail
 // is the only writer; it may be used from any goroutine.
@@ -97,27 +109,33 @@ func (f *Filters) Moved() <-chan struct{} {
 	return f.moved
 }
 
-// At returns the filter of the block that the best chain had at a height when
-// the index last saw it; false when it has not come so far.
-func (f *Filters) At(height int32) (Filter, bool, error) {
-	value, err := f.store.Get(filterKeyAt(height))
+// At returns the filter at a height; false when the index has not come so far.
+func (f *Filters) At(height int32) (Filter, bool, error) { return filterAt(f.store, height) }
+
+func filterAt(r kv.Reader, height int32) (Filter, bool, error) {
+	k := heightKey(filterPrefix, height)
+	value, err := r.Get(k)
 	switch {
 	case errors.Is(err, kv.ErrNotFound):
 		return Filter{}, false, nil
 	case err != nil:
 		return Filter{}, false, fmt.Errorf("filter index: %w", err)
 	}
-	filter, err := decodeFilter(filterKeyAt(height), value)
+	filter, err := decodeFilter(k, value)
 	return filter, err == nil, err
 }
 
 // Scan calls fn for the filters from one height to another, both included, as
 // far as the index has come. The bytes are valid only during the call.
 func (f *Filters) Scan(from, to int32, fn func(Filter) error) error {
+	return scanFilters(f.store, from, to, fn)
+}
+
+func scanFilters(r kv.Reader, from, to int32, fn func(Filter) error) error {
 	if from > to {
 		return nil
 	}
-	return f.store.Scan(filterKeyAt(from), filterKeyAt(to+1), func(k, value []byte) error {
+	return r.Scan(heightKey(filterPrefix, from), heightKey(filterPrefix, to+1), func(k, value []byte) error {
 		filter, err := decodeFilter(k, value)
 		if err != nil {
 			return err
@@ -126,64 +144,80 @@ func (f *Filters) Scan(from, to int32, fn func(Filter) error) error {
 	})
 }
 
-// Find returns the filter of a block that the chain knows: that of the best chain
-// from the index, that of another branch from the block itself and the last
-// filter in the index below it.
-func (f *Filters) Find(ctx context.Context, e *chain.Entry) (Filter, error) {
-	filter, ok, err := f.At(e.Height)
-	if err != nil || ok && filter.Block == e.Hash {
-		return filter, err
-	}
-	if f.chain.InBest(e) {
-		if err := f.CatchUp(ctx); err != nil {
-			return Filter{}, err
+// Find returns the filter of a block that the chain knows, and its header
+// (BIP157): that of the best chain from the index, that of another branch from the
+// block itself and the last filter in the index below it.
+func (f *Filters) Find(ctx context.Context, e *chain.Entry) (filter []byte, header chainhash.Hash, err error) {
+	if at, ok, err := f.At(e.Height); err != nil || !ok || !at.Of(e.Hash) {
+		if err == nil && f.chain.InBest(e) {
+			err = f.CatchUp(ctx)
+		}
+		if err != nil {
+			return nil, chainhash.Hash{}, err
 		}
 	}
+	snapshot := f.store.Snapshot()
+	defer snapshot.Close()
 	var branch []*chain.Entry // from e down to where the index knows the chain
-	var below chainhash.Hash
 	for ; e != nil; e = e.Parent() {
-		if filter, ok, err = f.At(e.Height); err != nil {
-			return Filter{}, err
+		at, ok, err := filterAt(snapshot, e.Height)
+		if err != nil {
+			return nil, chainhash.Hash{}, err
 		}
-		if ok && filter.Block == e.Hash {
-			below = filter.Header
+		if ok && at.Of(e.Hash) {
+			filter = at.Bytes
+			if header, err = headerAt(snapshot, e.Height); err != nil {
+				return nil, chainhash.Hash{}, err
+			}
 			break
 		}
 		branch = append(branch, e)
 	}
-	for i := len(branch) - 1; i >= 0; i-- {
+	for _, e := range slices.Backward(branch) {
 		if err := ctx.Err(); err != nil {
-			return Filter{}, err
+			return nil, chainhash.Hash{}, err
 		}
-		if filter, err = f.build(branch[i], below); err != nil {
-			return Filter{}, err
+		if filter, err = f.build(e); err != nil {
+			return nil, chainhash.Hash{}, err
 		}
-		below = filter.Header
+		header = FilterHeader(filter, header)
 	}
-	return filter, nil
+	return filter, header, nil
 }
 
-// headerOf returns the header of the filter of a block that must be in the index.
-func (f *Filters) headerOf(e *chain.Entry) (chainhash.Hash, error) {
-	filter, ok, err := f.At(e.Height)
-	if err == nil && (!ok || filter.Block != e.Hash) {
-		err = fmt.Errorf("%w: no filter of block %s", ErrDamaged, e.Hash)
+// headerAt returns the header of the filter at a height, which must be there: it
+// is reckoned from the last one that is stored.
+func headerAt(r kv.Reader, height int32) (chainhash.Hash, error) {
+	next := height - height%headerEvery
+	value, err := r.Get(heightKey(headerPrefix, next))
+	if err != nil || len(value) != chainhash.HashSize {
+		return chainhash.Hash{}, fmt.Errorf("%w: header at height %d: %w", ErrDamaged, next, err)
 	}
-	return filter.Header, err
+	header := chainhash.Hash(value)
+	err = scanFilters(r, next+1, height, func(f Filter) error {
+		if next++; f.Height != next {
+			return fmt.Errorf("%w: no filter at height %d", ErrDamaged, next)
+		}
+		header = FilterHeader(f.Bytes, header)
+		return nil
+	})
+	if err == nil && next != height {
+		err = fmt.Errorf("%w: no filter at height %d", ErrDamaged, height)
+	}
+	return header, err
 }
 
 // build makes the filter of a block that was connected at some time.
-func (f *Filters) build(e *chain.Entry, below chainhash.Hash) (Filter, error) {
+func (f *Filters) build(e *chain.Entry) ([]byte, error) {
 	b, err := f.chain.Block(e.Hash)
 	if err != nil {
-		return Filter{}, err
+		return nil, err
 	}
 	undo, err := f.chain.Undo(e.Hash)
 	if err != nil {
-		return Filter{}, err
+		return nil, err
 	}
-	raw := BasicFilter(b, e.Hash, undo)
-	return Filter{Height: e.Height, Block: e.Hash, Header: FilterHeader(raw, below), Bytes: raw}, nil
+	return BasicFilter(b, e.Hash, undo), nil
 }
 
 func (f *Filters) position() (chainhash.Hash, int32, error) {
@@ -199,19 +233,16 @@ func (f *Filters) position() (chainhash.Hash, int32, error) {
 	return chainhash.Hash(value[4:]), int32(binary.BigEndian.Uint32(value)), nil
 }
 
-func filterKeyAt(height int32) []byte {
-	return binary.BigEndian.AppendUint32(append(make([]byte, 0, 6), filterPrefix...), uint32(height))
+func heightKey(prefix []byte, height int32) []byte {
+	return binary.BigEndian.AppendUint32(append(make([]byte, 0, 6), prefix...), uint32(height))
 }
 
 func decodeFilter(k, value []byte) (Filter, error) {
-	if len(k) != 6 || len(value) <= 2*chainhash.HashSize {
+	if len(k) != 6 || len(value) <= markSize {
 		return Filter{}, fmt.Errorf("%w: row %x of %d bytes", ErrDamaged, k, len(value))
 	}
 	return Filter{
-		Height: int32(binary.BigEndian.Uint32(k[2:])),
-		Block:  chainhash.Hash(value[:32]),
-		Header: chainhash.Hash(value[32:64]),
-		Bytes:  value[64:],
+		Height: int32(binary.BigEndian.Uint32(k[2:])), Bytes: value[markSize:], mark: [markSize]byte(value),
 	}, nil
 }
 
@@ -245,22 +276,26 @@ func (f filterFollower) Follow(steps []chain.Step) error {
 	}
 	var b kv.Batch
 	var below chainhash.Hash
+	var value []byte
 	known := false // below is the header of the filter before the next
 	last := steps[len(steps)-1].Entry
 	for i, s := range steps {
+		height := s.Entry.Height
 		if !s.Connect {
-			b.Delete(filterKeyAt(s.Entry.Height))
+			b.Delete(heightKey(filterPrefix, height))
 			continue
 		}
-		if !known && s.Entry.Height > 0 {
+		if !known && height > 0 {
 			if below, err = f.headerOf(s.Entry.Parent()); err != nil {
 				return err
 			}
 		}
 		below, known = FilterHeader(filters[i], below), true
-		value := make([]byte, 0, 2*chainhash.HashSize+len(filters[i]))
-		value = append(append(append(value, s.Entry.Hash[:]...), below[:]...), filters[i]...)
-		b.Put(filterKeyAt(s.Entry.Height), value)
+		value = append(append(value[:0], s.Entry.Hash[:markSize]...), filters[i]...)
+		b.Put(heightKey(filterPrefix, height), value)
+		if height%headerEvery == 0 {
+			b.Put(heightKey(headerPrefix, height), below[:])
+		}
 	}
 	if !steps[len(steps)-1].Connect {
 		last = last.Parent()
@@ -274,4 +309,16 @@ func (f filterFollower) Follow(steps []chain.Step) error {
 	close(f.moved)
 	f.moved = make(chan struct{})
 	return nil
+}
+
+// headerOf returns the header of the filter of a block that must be in the index.
+func (f filterFollower) headerOf(e *chain.Entry) (chainhash.Hash, error) {
+	at, ok, err := f.At(e.Height)
+	if err == nil && (!ok || !at.Of(e.Hash)) {
+		err = fmt.Errorf("%w: no filter of block %s", ErrDamaged, e.Hash)
+	}
+	if err != nil {
+		return chainhash.Hash{}, err
+	}
+	return headerAt(f.store, e.Height)
 }

@@ -95,11 +95,15 @@ func TestFilterIndexFollows(t *testing.T) {
 		next, below := int32(0), chainhash.Hash{}
 		err := f.Scan(0, 1<<30, func(got Filter) error {
 			e := c.chain.ByHeight(next)
-			want, err := f.build(e, below)
-			if err != nil || got.Height != next || got.Block != e.Hash || got.Header != want.Header || !bytes.Equal(got.Bytes, want.Bytes) {
-				t.Errorf("height %d: %+v, want %+v, %v", next, got, want, err)
+			want, err := f.build(e)
+			if err != nil || got.Height != next || !got.Of(e.Hash) || got.Of(chainhash.Hash{}) || !bytes.Equal(got.Bytes, want) {
+				t.Errorf("height %d: %+v, want %x, %v", next, got, want, err)
 			}
-			next, below = next+1, got.Header
+			next, below = next+1, FilterHeader(want, below)
+			filter, header, err := f.Find(t.Context(), e)
+			if err != nil || header != below || !bytes.Equal(filter, want) {
+				t.Errorf("height %d: %x, header %s, want %x, %s, %v", next, filter, header, want, below, err)
+			}
 			return nil
 		})
 		if err != nil || next != tip.Height+1 {
@@ -119,19 +123,20 @@ func TestFilterIndexFollows(t *testing.T) {
 	r2, _ := c.mineOn(b1)
 	r3, _ := c.mineOn(r2)
 	check()
-	stale, err := f.Find(t.Context(), b2) // of the branch that was left
-	if err != nil || stale.Block != b2.Hash || stale.Height != 2 {
-		t.Errorf("a stale block: %+v, %v", stale, err)
+	stale, header, err := f.Find(t.Context(), b2) // of the branch that was left
+	if want, _ := f.build(b2); err != nil || !bytes.Equal(stale, want) {
+		t.Errorf("a stale block: %x, %v", stale, err)
 	}
 	f = OpenFilters(c.store, c.chain, par.New())
 	b3, _ := c.mineOn(b2)
 	c.mineOn(b3)
 	check()
-	if again, err := f.Find(t.Context(), b2); err != nil || again.Header != stale.Header || !bytes.Equal(again.Bytes, stale.Bytes) {
-		t.Errorf("the same block on the best chain: %+v, %v, want %+v", again, err, stale)
+	if again, same, err := f.Find(t.Context(), b2); err != nil || same != header || !bytes.Equal(again, stale) {
+		t.Errorf("the same block on the best chain: %x, %s, %v, want %x, %s", again, same, err, stale, header)
 	}
-	if got, err := f.Find(t.Context(), r3); err != nil || got.Block != r3.Hash {
-		t.Errorf("the tip that was left: %+v, %v", got, err)
+	got, _, err := f.Find(t.Context(), r3)
+	if want, _ := f.build(r3); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("the tip that was left: %x, %v", got, err)
 	}
 	if err := c.chain.Invalidate(b2.Hash); err != nil { // the way back is shorter
 		t.Fatal(err)
@@ -149,8 +154,9 @@ func TestFilterIndexIsMadeAnew(t *testing.T) {
 	for name, damage := range map[string]func(*kv.Batch){
 		"position":        func(b *kv.Batch) { b.Put(filterPositionKey, []byte{1}) },
 		"foreign":         func(b *kv.Batch) { b.Put(filterPositionKey, bytes.Repeat([]byte{7}, 36)) },
-		"the last filter": func(b *kv.Batch) { b.Put(filterKeyAt(2), []byte{1, 2, 3}) },
-		"a missing one":   func(b *kv.Batch) { b.Delete(filterKeyAt(2)) },
+		"the last filter": func(b *kv.Batch) { b.Put(heightKey(filterPrefix, 2), []byte{1, 2, 3}) },
+		"a header":        func(b *kv.Batch) { b.Delete(heightKey(headerPrefix, 0)) },
+		"a missing one":   func(b *kv.Batch) { b.Delete(heightKey(filterPrefix, 2)) },
 	} {
 		c := newChain(t)
 		f := OpenFilters(c.store, c.chain, par.New())
@@ -215,4 +221,38 @@ func BenchmarkQuery(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/script")
+}
+
+// TestStoredHeaders reckons headers across those that are stored, forth and back.
+func TestStoredHeaders(t *testing.T) {
+	c := newChain(t)
+	f := OpenFilters(c.store, c.chain, par.New())
+	e := c.chain.Tip()
+	for range 2*headerEvery + 5 {
+		c.built = 0 // a block's height makes its coinbase another
+		e, _ = c.mineOn(e)
+	}
+	check := func() {
+		t.Helper()
+		var below chainhash.Hash
+		for height := int32(0); height <= c.chain.Tip().Height; height++ {
+			e := c.chain.ByHeight(height)
+			filter, header, err := f.Find(t.Context(), e)
+			if below = FilterHeader(filter, below); err != nil || header != below {
+				t.Fatalf("height %d: header %s, want %s, %v", height, header, below, err)
+			}
+		}
+	}
+	check()
+	if err := c.chain.Invalidate(c.chain.ByHeight(2*headerEvery - 3).Hash); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for e = c.chain.Tip(); e.Height < 2*headerEvery+5; {
+		c.built = 7
+		e, _ = c.mineOn(e)
+	}
+	check()
 }

@@ -32,7 +32,7 @@ func (h *Host) getBlockFilter(ctx context.Context, r *rpc.Request) (any, error) 
 	if e == nil {
 		return nil, rpc.CodeInvalidAddress.New("Block not found")
 	}
-	f, err := h.filters.Find(ctx, e)
+	filter, header, err := h.filters.Find(ctx, e)
 	if errors.Is(err, chain.ErrNoData) {
 		return nil, rpc.CodeInvalidAddress.New("Filter not found. Block was not connected to active chain.")
 	}
@@ -42,7 +42,7 @@ func (h *Host) getBlockFilter(ctx context.Context, r *rpc.Request) (any, error) 
 	return struct {
 		Filter string `json:"filter"`
 		Header string `json:"header"`
-	}{hex.EncodeToString(f.Bytes), f.Header.String()}, nil
+	}{hex.EncodeToString(filter), header.String()}, nil
 }
 
 // indexState is how far an index is.

@@ -112,7 +112,7 @@ func (s *coinScan) filtersOf(ctx context.Context, blocks []*chain.Entry) (filter
 	moved := false
 	err = s.host.filters.Scan(blocks[0].Height, blocks[len(blocks)-1].Height, func(f index.Filter) error {
 		want := blocks[len(filters)]
-		moved = f.Height == want.Height && f.Block != want.Hash
+		moved = f.Height == want.Height && !f.Of(want.Hash)
 		if moved || f.Height != want.Height || size > scanBytes {
 			return errEnough
 		}
@@ -129,7 +129,7 @@ func (s *coinScan) filtersOf(ctx context.Context, blocks []*chain.Entry) (filter
 		if err := s.host.filters.CatchUp(ctx); err != nil {
 			return nil, err
 		}
-		if f, ok, err := s.host.filters.At(blocks[0].Height); err == nil && ok && f.Block == blocks[0].Hash {
+		if f, ok, err := s.host.filters.At(blocks[0].Height); err == nil && ok && f.Of(blocks[0].Hash) {
 			return [][]byte{f.Bytes}, nil
 		}
 		return [][]byte{nil}, nil
