@@ -24,6 +24,9 @@ const (
 	ErrKey Kind = "the wallet's secret does not give the key of its coin"
 	// ErrUnknownCoin: nothing is known of the coin that an input spends.
 	ErrUnknownCoin Kind = "the coin that the input spends is not known"
+	// ErrNoOutput: SIGHASH_SINGLE is asked for an input without an output of the
+	// same number.
+	ErrNoOutput Kind = "SIGHASH_SINGLE signs the output with the number of the input, and there is none: sign with another type"
 )
 
 // Solver tells what it takes to spend a coin. One that reckons gives public
@@ -81,6 +84,11 @@ func newSigner(tx *wire.MsgTx, i int, hashes *txscript.TxSigHashes, prev txscrip
 // all makes the signatures, those of ECDSA once its jobs are done. A key path
 // that is signed is enough where brief is asked for.
 func (s *signer) all(brief bool) ([]Signature, error) {
+	// Before segwit that would sign the number 1: a signature with which anybody
+	// could spend all coins of the key (Core's SignTransaction does not either).
+	if s.kind&0x1f == txscript.SigHashSingle && s.i >= len(s.tx.TxOut) {
+		return nil, ErrNoOutput
+	}
 	if address.KindOf(s.out.Script) == address.P2TR {
 		return s.taproot(brief)
 	}

@@ -92,20 +92,15 @@ func (s *signer) partly(in *wire.TxIn, sigs []Signature) {
 	case len(s.out.RedeemScript) > 0:
 		script = s.out.RedeemScript
 	}
-	if txscript.GetScriptClass(script) != txscript.MultiSigTy || len(sigs) == 0 {
-		return
-	}
-	_, needed, err := txscript.CalcMultiSigStats(script)
-	if err != nil {
+	needed, keys, ok := address.ParseMultisig(script)
+	if !ok || len(sigs) == 0 {
 		return
 	}
 	stack := [][]byte{nil}
-	t := txscript.MakeScriptTokenizer(0, script)
-	for t.Next() && len(stack) <= needed {
-		for k := range sigs {
-			if len(t.Data()) > 0 && bytes.Equal(sigs[k].PubKey, t.Data()) {
-				stack = append(stack, sigs[k].Sig)
-			}
+	for _, key := range keys {
+		at := slices.IndexFunc(sigs, func(sig Signature) bool { return bytes.Equal(sig.PubKey, key) })
+		if at >= 0 && len(stack) <= needed {
+			stack = append(stack, sigs[at].Sig)
 		}
 	}
 	for len(stack) <= needed {

@@ -147,10 +147,34 @@ func TestSignSighashTypes(t *testing.T) {
 	}
 }
 
+// Before segwit SIGHASH_SINGLE without an output signs the number 1, with which
+// all coins of the key could be taken: nothing of the kind is ever signed.
+func TestSignSingleWithoutOutput(t *testing.T) {
+	for _, text := range []string{"pkh($1)", "sh(multi(1,$1,$2))", "wpkh($1)", "wsh(multi(2,$1,$2))", "tr($1)", "tr(@1,pk($2))"} {
+		d := parse(t, text)
+		coins := append(coinsOf(t, d, 0, 0, 50_000), coinsOf(t, d, 0, 1, 60_000)...)
+		for _, kind := range []txscript.SigHashType{3, 0x83} {
+			tx := wire.NewMsgTx(2)
+			for i := range coins {
+				tx.AddTxIn(wire.NewTxIn(&coins[i].OutPoint, nil, nil))
+			}
+			tx.AddTxOut(wire.NewTxOut(40_000, coins[0].Script))
+			complete, problems, err := Sign(tx, coins, solverOf(d), SignOptions{SigHash: kind})
+			if err != nil || complete || len(problems) != 1 || problems[0].Input != 1 || !errors.Is(problems[0].Err, ErrNoOutput) {
+				t.Fatal(text, kind, problems, err)
+			}
+			if in := tx.TxIn[1]; len(in.SignatureScript)+len(in.Witness) > 0 {
+				t.Errorf("%s, %x: signed %x %x", text, kind, in.SignatureScript, in.Witness)
+			}
+		}
+	}
+}
+
 // Two who have a key each complete a multisig one after the other, whoever is
 // first; the transaction in between is what Core makes.
 func TestSignMultisigInTurns(t *testing.T) {
-	for _, form := range []string{"multi(2,%s,%s,@3)", "sh(multi(2,%s,%s,@3))", "wsh(multi(2,%s,%s,@3))", "sh(wsh(sortedmulti(2,%s,%s,@3)))"} {
+	many := "wsh(multi(2,%s,%s" + strings.Repeat(",@3", 18) + "))" // more keys than OP_16 counts
+	for _, form := range []string{many, "multi(2,%s,%s,@3)", "sh(multi(2,%s,%s,@3))", "wsh(multi(2,%s,%s,@3))", "sh(wsh(sortedmulti(2,%s,%s,@3)))"} {
 		first, second := parse(t, fmt.Sprintf(form, "$1", "@2")), parse(t, fmt.Sprintf(form, "@1", "$2"))
 		coins := coinsOf(t, first, 0, 0, 70_000)
 		for _, order := range [][2]*descriptor.Descriptor{{first, second}, {second, first}} {
