@@ -80,7 +80,7 @@ func checkSigned(t rapid.TB, d *Draft, rate FeeRate, shorter int64) {
 	vsize := consensus.VSize(d.Tx)
 	least, most := rate.Fee(vsize), rate.Fee(d.VSize())
 	if d.Change == 0 {
-		most += 1500 + rate.Fee(43) // what no change is made of
+		most += 1820 + rate.Fee(43) // what no change is made of: dust at 10 sat/vB, of P2PKH at most
 	}
 	if d.Fee < least || d.Fee > most+consensus.Amount(vsize) {
 		t.Fatalf("fee %d for %d vbytes at %d sat/kvB, most is %d", d.Fee, vsize, rate, most)
