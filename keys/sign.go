@@ -86,6 +86,9 @@ func VerifyMessage(script []byte, signature, message string) (bool, error) {
 	if len(sig) != 65 {
 		return false, nil
 	}
+	// Of the first byte Core reads three bits only, so that the signatures that
+	// other wallets mark as of segwit addresses (BIP137) are good here too.
+	sig[0] = 27 + (sig[0]-27)&7
 	pub, compressed, err := ecdsa.RecoverCompact(sig, messageHash(message))
 	if err != nil {
 		return false, nil // no key could have made it

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -110,6 +111,14 @@ func TestVerifyMessageRefuses(t *testing.T) {
 		sig := SignMessage(key, compressed, "text")
 		if ok, err := VerifyMessage(script, sig, "text"); !ok || err != nil {
 			t.Errorf("compressed %v: %v, %v", compressed, ok, err)
+		}
+		// Headers of BIP137 for segwit addresses, of which Core ignores the high bits.
+		marked, _ := base64.StdEncoding.DecodeString(sig)
+		for marked[0] < 248 {
+			marked[0] += 8
+			if ok, err := VerifyMessage(script, base64.StdEncoding.EncodeToString(marked), "text"); !ok || err != nil {
+				t.Errorf("header %d: %v, %v", marked[0], ok, err)
+			}
 		}
 		for name, c := range map[string][2]string{
 			"another text":      {sig, "texT"},
