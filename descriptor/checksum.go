@@ -10,6 +10,8 @@ const (
 	inputCharset    = "0123456789()[],'/*abcdefgh@:$%{}" + "IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~" + "ijklmnopqrstuvwxyzABCDEFGH`#\"\\ "
 	checksumCharset = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 	checksumSize    = 8
+	// maxLocated is the length up to which a wrong character is looked for; policy.
+	maxLocated = 10_000
 )
 
 // Checksum returns the eight characters that follow a descriptor after '#'
@@ -116,6 +118,9 @@ func locate(body, sum, want string) string {
 			return fmt.Sprintf("%q is never used in a checksum", sum[i])
 		}
 		target = target<<5 | uint64(a^b)
+	}
+	if len(body) > maxLocated {
+		return ""
 	}
 	d := newDamage(body)
 	var found []string

@@ -177,6 +177,14 @@ func TestChecksumPlace(t *testing.T) {
 	if _, err := Parse("raw(deedbeef)#89f8spbm", mainnet()); err == nil || !strings.Contains(err.Error(), `'b' is never used in a checksum`) {
 		t.Error(err)
 	}
+	for zeros, want := range map[int]bool{maxLocated - len("raw()"): true, maxLocated: false} {
+		text := "raw(" + strings.Repeat("0", zeros) + ")"
+		sum := Checksum(text)
+		_, err := Parse(strings.Replace(text, "0", "1", 1)+"#"+sum, mainnet())
+		if !errors.Is(err, ErrChecksum) || strings.Contains(err.Error(), "character 5 is probably wrong") != want {
+			t.Errorf("%d: %.200s", zeros, err)
+		}
+	}
 	if _, err := ParseChecked("raw(deadbeef)", mainnet()); !errors.Is(err, ErrChecksum) || !strings.Contains(err.Error(), "it would be 89f8spxm") {
 		t.Error(err)
 	}
