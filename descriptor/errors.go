@@ -56,13 +56,14 @@ func (e *Error) in(function string) *Error {
 // key: one in wallet import format has 51 or 52 characters, an extended one 111.
 const shortestSecret = 48
 
-// redact replaces in an error what could be a private key. Hexadecimal and
-// extended public keys stay, since errors are hard to understand without.
+// redact replaces in an error what could be a private key, also one with a typing
+// error. Hexadecimal and extended public keys stay, since errors are hard to
+// understand without.
 func redact(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
 		end := i
-		for end < len(s) && isAlphanumeric(s[end]) {
+		for end < len(s) && !isSeparator(s[end]) {
 			end++
 		}
 		if word := s[i:end]; len(word) >= shortestSecret && !isPublic(word) {
@@ -79,9 +80,9 @@ func redact(s string) string {
 	return b.String()
 }
 
-func isAlphanumeric(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-}
+// isSeparator reports whether c stands between the words of descriptors and of
+// sentences about them.
+func isSeparator(c byte) bool { return strings.IndexByte("()[]{}<>,;:/#'\" ", c) >= 0 }
 
 func isPublic(word string) bool {
 	return strings.Trim(word, "0123456789abcdefABCDEF") == "" || word[1:4] == "pub"

@@ -272,6 +272,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		"wpkh(" + someXPrv[:110] + "/0)", "wpkh(" + someXPrv + "/x)", "pkh([" + someWIF + "]" + somePub + ")", "pkh([" + someWIF[:8] + "/" + someWIF + "]" + somePub + ")",
 		"wsh(and_v(v:pk(" + someXPrv + "),pk(" + someXPrv + ")))", "raw(" + someWIF + ")", "addr(" + someWIF + ")", "wpkh(" + someWIF + ")#" + "89f8spxm",
 		"sh(wpkh(" + somePub + ")" + someXPrv + ")", "wpkh(" + strings.ReplaceAll(someWIF, "T", "l") + ")",
+		"wpkh(" + someWIF[:26] + "-" + someWIF[26:] + ")", "wpkh(" + someWIF[:26] + "=" + someWIF[27:] + ")", "wpkh(" + someXPrv[:40] + "_" + someXPrv[40:] + ")",
 	} {
 		for _, p := range []*network.Params{mainnet(), network.Regtest()} {
 			_, err := Parse(text, p)
