@@ -31,13 +31,26 @@ func Combine(list ...*Packet) (*Packet, error) {
 	return p, nil
 }
 
-// mergeXPubs adds keys that are not there: one key has one origin.
+// mergeXPubs adds keys that are not there. One key has one origin, as a packet with
+// two of them could not be read again.
 func mergeXPubs(list, add []XPub) []XPub {
-	for _, x := range add {
-		list = insert(list, compareXPubs, x)
+	seen := make(map[[65]byte]bool, len(list))
+	for _, x := range list {
+		seen[x.id()] = true
 	}
-	return list
+	var others []XPub
+	for _, x := range add {
+		if !seen[x.id()] {
+			seen[x.id()] = true
+			others = append(others, x)
+		}
+	}
+	return insert(list, compareXPubs, others...)
 }
+
+// id is what Core tells extended keys apart by when it reads them: chain code and
+// key.
+func (x *XPub) id() [65]byte { return [65]byte(x.Key[13:]) }
 
 func (in *Input) merge(other *Input) {
 	if in.NonWitnessUTXO == nil {

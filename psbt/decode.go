@@ -124,7 +124,7 @@ func (r *reader) packet() *Packet {
 
 func (r *reader) global() *Packet {
 	p := new(Packet)
-	xpubs := make(map[[65]byte]bool) // chain code and key: what Core tells them apart by
+	xpubs := make(map[[65]byte]bool)
 	r.fields("the global map", func(kind uint64) string {
 		switch kind {
 		case globalTx:
@@ -152,11 +152,10 @@ func (r *reader) global() *Packet {
 			}
 		case globalXPub:
 			x := r.xpub(key)
-			if code := [65]byte(x.Key[13:]); r.err == nil && xpubs[code] {
+			if r.err == nil && xpubs[x.id()] {
 				r.fail("Duplicate key, global xpub already provided")
-			} else {
-				xpubs[code] = true
 			}
+			xpubs[x.id()] = true
 			p.XPubs = append(p.XPubs, x)
 		case globalVersion:
 			if r.only(key, "Global version") && binary.LittleEndian.Uint32(r.sized(4)) > 0 {

@@ -144,6 +144,42 @@ func TestCoreCombiner(t *testing.T) {
 	}
 }
 
+// A key to which two packets give different origins keeps the first one: with both
+// the packet could not be read again.
+func TestCombineXPubs(t *testing.T) {
+	pub, err := hex.DecodeString("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []*Packet
+	for k := range byte(2) {
+		p := mustDecode(t, coreCases(t).Valid[0])
+		for n := range byte(20) {
+			x := XPub{Origin: Origin{Fingerprint: [4]byte{k, n}}}
+			x.Key[4], x.Key[13] = 1, 10*k+n // ten are in both packets
+			copy(x.Key[45:], pub)
+			p.XPubs = append(p.XPubs, x)
+		}
+		list = append(list, p)
+	}
+	for range 2 {
+		p, err := Combine(list...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Decode(p.Encode())
+		if err != nil || len(again.XPubs) != 30 {
+			t.Fatal(err)
+		}
+		for i, x := range list[0].XPubs {
+			if !slices.ContainsFunc(again.XPubs, func(y XPub) bool { return compareXPubs(x, y) == 0 }) {
+				t.Errorf("key %d of the first packet has another origin", i)
+			}
+		}
+		slices.Reverse(list)
+	}
+}
+
 func TestCoreFinalizer(t *testing.T) {
 	for _, c := range coreCases(t).Finalizer {
 		p := mustDecode(t, c.Finalize)
