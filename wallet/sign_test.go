@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/btcsuite/btcd/btcec/v2/ecdsa"
 	"github.com/btcsuite/btcd/txscript/v2"
 	"github.com/btcsuite/btcd/wire/v2"
@@ -230,6 +232,12 @@ func TestSignaturesAreShort(t *testing.T) {
 		}
 		if _, err := ecdsa.ParseDERSignature(seen[0].Sig[:len(seen[0].Sig)-1]); err != nil {
 			t.Error(err)
+		}
+		// With the bare key the same comes out.
+		again := tx.Copy()
+		again.TxIn[0].Witness = nil
+		if err := SignKeys(again, coins, func(*Coin) (*btcec.PrivateKey, error) { return testKey(100), nil }); err != nil || !slices.EqualFunc(again.TxIn[0].Witness, tx.TxIn[0].Witness, bytes.Equal) {
+			t.Error(err, again.TxIn[0].Witness)
 		}
 	}
 }
