@@ -16,7 +16,7 @@ func TestEstimateProperties(t *testing.T) {
 		}
 		return list
 	}
-	for range 3_000 {
+	for range 300 {
 		o := Outlook{Floor: 1_000 + r.Int64N(3_000), Next: fills(r.IntN(8)), Recent: fills(r.IntN(7))}
 		known := map[int64]bool{o.Floor: true}
 		for _, f := range append(append([]Fill(nil), o.Next...), o.Recent...) {
