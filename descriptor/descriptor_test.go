@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/network"
 )
 
@@ -77,6 +78,24 @@ func TestInferOdd(t *testing.T) {
 		}
 		if got := Infer(raw, network.Regtest()); got != WithChecksum(want) {
 			t.Errorf("%s: got %s, want %s", script, got, want)
+		}
+	}
+}
+
+// TestTypes asks for the type of every kind of address that addr() and raw() can
+// have.
+func TestTypes(t *testing.T) {
+	hash, program := strings.Repeat("11", 20), strings.Repeat("11", 32)
+	for script, want := range map[string]keys.Type{
+		"76a914" + hash + "88ac": keys.Legacy, "a914" + hash + "87": keys.Legacy, "0014" + hash: keys.Bech32, "0020" + program: keys.Bech32,
+		"5120" + program: keys.Bech32m, "51024e73": keys.Bech32m, "5220" + program: keys.Bech32m, "6a": "", "0015" + hash + "11": "",
+	} {
+		d, err := Parse("raw("+script+")", network.Regtest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, ok := d.Type(); got != want || ok != (want != "") {
+			t.Errorf("%s: %q", script, got)
 		}
 	}
 }

@@ -159,7 +159,7 @@ func typeOfScript(script []byte) keys.Type {
 		return keys.Legacy
 	case address.P2WPKH, address.P2WSH:
 		return keys.Bech32
-	case address.P2TR, address.WitnessUnknown:
+	case address.P2TR, address.P2A, address.WitnessUnknown:
 		return keys.Bech32m
 	}
 	return ""
