@@ -323,7 +323,7 @@ func twoOf(n int) [2]int {
 
 // makeNetwork makes the network's folder under another name and gives it its
 // own when all is in it, so that an interrupted init leaves nothing behind.
-func (p *program) makeNetwork(ctx context.Context, dataDir string, rules *network.Params, text []byte, passphrase, backupDir, words string) (rpc.WalletKeys, error) {
+func (p *program) makeNetwork(ctx context.Context, dataDir string, rules *network.Params, text []byte, passphrase, backupDir, words string) (w rpc.WalletKeys, err error) {
 	var none rpc.WalletKeys
 	parent, from, to := dataDir, rules.Name, filepath.Join(dataDir, rules.Name)
 	if _, err := os.Stat(dataDir); errors.Is(err, fs.ErrNotExist) {
@@ -333,11 +333,17 @@ func (p *program) makeNetwork(ctx context.Context, dataDir string, rules *networ
 			return none, err
 		}
 	}
-	temp, err := os.MkdirTemp(parent, ".lode-init-")
+	for _, place := range []string{dataDir, filepath.Dir(dataDir)} {
+		if err := sweepInits(place, p.now()); err != nil {
+			p.screen.Notef("lode: %s\n", oneLine(err))
+		}
+	}
+	folder, err := newInitFolder(parent)
 	if err != nil {
 		return none, err
 	}
-	defer os.RemoveAll(temp)
+	defer func() { err = errors.Join(err, folder.remove()) }()
+	temp := folder.path
 	dir := filepath.Join(temp, rules.Name)
 	if err := platform.MakeDir(dir); err != nil {
 		return none, err
@@ -345,17 +351,20 @@ func (p *program) makeNetwork(ctx context.Context, dataDir string, rules *networ
 	if err := platform.WriteFile(filepath.Join(dir, rulesFile), text); err != nil {
 		return none, err
 	}
-	wallet, err := p.firstWallet(ctx, place{dataDir: temp, dir: dir, params: rules}, passphrase, backupDir, words)
+	made, err := p.firstWallet(ctx, place{dataDir: temp, dir: dir, params: rules}, passphrase, backupDir, words)
 	if err != nil {
 		return none, err
 	}
 	if ctx.Err() != nil {
 		return none, ctx.Err()
 	}
+	if err := folder.release(); err != nil {
+		return none, err
+	}
 	if err := os.Rename(filepath.Join(temp, from), to); err != nil {
 		return none, fmt.Errorf("putting the network in its place: %w", err)
 	}
-	return wallet, platform.SyncDir(parent)
+	return made, platform.SyncDir(parent)
 }
 
 // firstWallet opens the new network once, sets the passphrase and makes its
