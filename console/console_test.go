@@ -442,3 +442,45 @@ func TestProgressLine(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestKeysNote has one line for wallets whose keys others can have: none for
+// sealed ones, and of the published words that they are public.
+func TestKeysNote(t *testing.T) {
+	rows := func(keys ...Keys) []WalletRow {
+		var rows []WalletRow
+		for i, k := range keys {
+			rows = append(rows, WalletRow{Number: i + 1, Name: "w", Keys: k})
+		}
+		return rows
+	}
+	for _, c := range []struct {
+		rows []WalletRow
+		want string
+	}{
+		{rows(NoKeys, SealedKeys), ""},
+		{rows(PublicKeys, PublicKeys), "These words are published: everybody has these keys. For experiments only."},
+		{rows(PlainKeys, PublicKeys, NoKeys), "1 wallet is plain: whoever can read the folder can read its words. Set a passphrase: lode wallet passphrase set"},
+		{rows(PlainKeys, PlainKeys, SealedKeys), "2 wallets are plain: whoever can read the folder can read their words. To seal one: lode wallet passphrase adopt WALLET"},
+	} {
+		pick := walletChoices(c.rows)
+		if pick.Note != c.want {
+			t.Errorf("%q, want %q", pick.Note, c.want)
+		}
+		m := newPicker(pick)
+		for _, size := range [][2]int{{80, 24}, {40, 10}} {
+			m.Update(tea.WindowSizeMsg{Width: size[0], Height: size[1]})
+			lines := strings.Split(escapes.ReplaceAllString(m.View().Content, ""), "\n")
+			if len(lines) > size[1]-1 {
+				t.Errorf("%d lines in a terminal of %d", len(lines), size[1])
+			}
+			for _, line := range noteLines(pick.Note, size[0]) {
+				if lipgloss.Width(line) > size[0] {
+					t.Errorf("%q is wider than %d", line, size[0])
+				}
+			}
+			if text := strings.Join(strings.Fields(strings.Join(lines, " ")), " "); !strings.HasSuffix(text, strings.TrimSpace("Esc leaves "+c.want)) {
+				t.Errorf("the list ends in %q, want %q", text, c.want)
+			}
+		}
+	}
+}

@@ -28,6 +28,7 @@ type Pick struct {
 	Right   []bool   // columns aligned to the right
 	Shrink  []int    // columns that are cut where the terminal is too narrow, the widest first
 	Choices []Choice
+	Note    string // a sentence under the list, or none
 	// Other judges a text that names no row: whether it is an answer too, and
 	// what to say of it, if anything. Nil: only rows are.
 	Other func(text string) (hint string, ok bool)
@@ -87,6 +88,9 @@ func (s *Screen) pickPlain(ctx context.Context, p Pick) (Picked, error) {
 			break
 		}
 		s.Notef("  %s\n", list.line(choice.Cells))
+	}
+	if p.Note != "" {
+		s.Notef("%s\n", p.Note)
 	}
 	for {
 		answer, err := s.Ask(ctx, "Number or name: ")
@@ -222,7 +226,7 @@ func (m *picker) Init() tea.Cmd { return nil }
 func (m *picker) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.resize(msg.Width, min(pickRows, msg.Height-5))
+		m.resize(msg.Width, min(pickRows, msg.Height-5-len(noteLines(m.Note, msg.Width))))
 	case tea.PasteMsg:
 		m.setFilter(m.filter + Clean(strings.TrimSpace(msg.Content)))
 	case tea.KeyPressMsg:
@@ -309,11 +313,23 @@ func (m *picker) View() tea.View {
 	if m.done {
 		return tea.NewView("")
 	}
-	v := tea.NewView(boldStyle.Render(m.Title) + "  " + m.filter + "\n" + m.rows() +
+	text := boldStyle.Render(m.Title) + "  " + m.filter + "\n" + m.rows() +
 		faintStyle.Render(fmt.Sprintf("  %s of %s · type to filter, arrows, Enter · Esc leaves",
-			Thousands(int64(len(m.shown))), Thousands(int64(len(m.Choices))))))
+			Thousands(int64(len(m.shown))), Thousands(int64(len(m.Choices)))))
+	for _, line := range noteLines(m.Note, m.width) {
+		text += "\n" + faintStyle.Render(line)
+	}
+	v := tea.NewView(text)
 	v.Cursor = tea.NewCursor(lipgloss.Width(m.Title)+2+lipgloss.Width(m.filter), 0)
 	return v
+}
+
+// noteLines folds a note that stands under a list; width is 0 while unknown.
+func noteLines(note string, width int) []string {
+	if note == "" {
+		return nil
+	}
+	return strings.Split("  "+fold(note, cmp.Or(width, 80)-2, "\n  "), "\n")
 }
 
 // rows draws the heading and the rows that are seen.

@@ -52,6 +52,7 @@ func walletChoices(rows []WalletRow) Pick {
 		Right:   []bool{true, false, true, true, true, false},
 		Shrink:  []int{1, 5},
 		Choices: make([]Choice, len(rows)),
+		Note:    keysNote(rows),
 	}
 	for i, w := range rows {
 		pick.Choices[i] = Choice{
@@ -92,9 +93,16 @@ func (p *listPage) body(width, height int) (string, *tea.Cursor) {
 		return "  There is no wallet yet. Leave with Esc and make one: lode wallet new", nil
 	}
 	const find = "Find: "
-	p.list.resize(width, height-3)
+	note := noteLines(p.list.Note, width)
+	if len(note) > 0 {
+		note = append([]string{""}, note...)
+	}
+	p.list.resize(width, height-3-len(note))
 	var b strings.Builder
 	b.WriteString(find + p.list.filter + "\n\n" + p.list.rows())
+	if len(note) > 0 {
+		b.WriteString(faintStyle.Render(strings.Join(note, "\n")))
+	}
 	return b.String(), tea.NewCursor(lipgloss.Width(find+p.list.filter), 0)
 }
 

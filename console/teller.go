@@ -66,6 +66,47 @@ type WalletRow struct {
 	Address string
 	// Sums.
 	Spendable, Immature, Pending string
+	Keys                         Keys
+}
+
+// Keys says who can use the keys of a wallet.
+type Keys int
+
+// Who can use the keys of a wallet.
+const (
+	NoKeys     Keys = iota // nobody: it is only watched
+	SealedKeys             // who knows the passphrase
+	PlainKeys              // who can read the folder
+	PublicKeys             // everybody: they are the demonstration's
+)
+
+// KeysNote is a sentence about wallets whose keys are under no passphrase, or
+// empty where there are none: how many can be read by whoever reads the folder,
+// and how many everybody has. Where sealed is set the folder has a passphrase.
+func KeysNote(plain, public int, sealed bool) string {
+	if plain == 0 && public > 0 {
+		return "These words are published: everybody has these keys. For experiments only."
+	}
+	if plain == 0 {
+		return ""
+	}
+	text := "1 wallet is plain: whoever can read the folder can read its words"
+	if plain > 1 {
+		text = Thousands(int64(plain)) + " wallets are plain: whoever can read the folder can read their words"
+	}
+	if sealed {
+		return text + ". To seal one: lode wallet passphrase adopt WALLET"
+	}
+	return text + ". Set a passphrase: lode wallet passphrase set"
+}
+
+// keysNote is KeysNote of the wallets in a list.
+func keysNote(rows []WalletRow) string {
+	n := make(map[Keys]int)
+	for _, w := range rows {
+		n[w.Keys]++
+	}
+	return KeysNote(n[PlainKeys], n[PublicKeys], n[SealedKeys] > 0)
 }
 
 // Order is a payment as it was typed.

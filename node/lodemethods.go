@@ -104,7 +104,8 @@ func (h *Host) status(ctx context.Context) (rpc.Status, error) {
 	}
 	s.Wallets, s.Encrypted, s.Locked = h.wallets.summary()
 	s.Damaged = h.wallets.damaged()
-	s.Mended, s.Plain = h.wallets.mended()
+	s.Mended = h.wallets.mended()
+	s.Plain, s.Published = h.wallets.plain()
 	s.BackupDir, s.BackupError = h.backups.status()
 	return s, nil
 }

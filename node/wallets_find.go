@@ -146,15 +146,8 @@ func (w *wallets) defaultWallet() (*vault.Wallet, error) {
 			return named[0], nil
 		}
 	}
-	// The first one there is, archived only if all are.
-	all := w.vault.Wallets()
-	for _, file := range all {
-		if !file.Archived() {
-			return file, nil
-		}
-	}
-	if len(all) > 0 {
-		return all[0], nil
+	if file := w.vault.First(); file != nil {
+		return file, nil
 	}
 	return nil, rpc.CodeWalletNotFound.New("no wallet here" + w.advice())
 }
@@ -212,6 +205,7 @@ func (w *wallets) row(file *vault.Wallet, b wallet.Balance, first *vault.Wallet)
 		r.Address, _ = address.Encode(script, w.host.params)
 	}
 	r.Default = first == file
+	r.Published = published(head)
 	r.Plain, r.Archived, r.Foreign, r.WatchOnly = file.Plain(), file.Archived(), file.Foreign(), head.WatchOnly
 	_, _, r.Scanning = w.scanning(head.Number)
 	r.Multisig = multisigText(head)

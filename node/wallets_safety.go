@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lode-chain/lode/internal/vault"
@@ -166,19 +168,43 @@ func (w *wallets) unlockFor(r rpc.Unlock) error {
 	return w.unlock(r.Passphrase, time.Duration(r.Seconds*float64(time.Second)))
 }
 
-// mended tells of the wallets' files that were damaged and are mended, and how
-// many wallets are plain.
-func (w *wallets) mended() (texts []string, plain int) {
-	texts = []string{}
+// mended tells of the wallets' files that were damaged and are mended.
+func (w *wallets) mended() []string {
+	texts := []string{}
 	for _, notice := range w.vault.Notices() {
 		texts = append(texts, notice.Error())
 	}
+	return texts
+}
+
+// plain counts the wallets whose keys are not under a passphrase, and those among
+// them of the demonstration's words.
+func (w *wallets) plain() (plain, public int) {
 	for _, file := range w.vault.Wallets() {
-		if file.Plain() {
-			plain++
+		if !file.Plain() {
+			continue
+		}
+		plain++
+		if published(file.Header()) {
+			public++
 		}
 	}
-	return texts, plain
+	return plain, public
+}
+
+// publishedMaster is the fingerprint of the demonstration's master key, in hex.
+var publishedMaster = sync.OnceValue(func() string {
+	master, err := keys.NewMaster(keys.Seed(keys.PublishedWords, ""))
+	if err != nil {
+		panic(err) // one seed, which gives a key
+	}
+	fingerprint := master.Fingerprint()
+	return hex.EncodeToString(fingerprint[:])
+})
+
+// published says whether a wallet is of the words that everybody knows.
+func published(h vault.Header) bool {
+	return h.Source == vault.SourceWords && h.Master == publishedMaster()
 }
 
 // adoptFile seals a wallet as the others are.

@@ -36,6 +36,7 @@ type Status struct {
 	Damaged       []string `json:"damaged"`        // wallets' files that cannot be read: name and reason
 	Mended        []string `json:"mended"`         // wallets' files that were damaged and are mended: what was lost
 	Plain         int      `json:"plain"`          // wallets whose keys can be read by whoever reads their files
+	Published     int      `json:"published"`      // those of them with the demonstration's words, which everybody knows
 	Encrypted     bool     `json:"encrypted"`      // wallets are under a passphrase
 	Locked        bool     `json:"locked"`         // and it has not been given yet
 	Mining        Mining   `json:"mining"`         //
@@ -87,6 +88,7 @@ type Wallet struct {
 	Default   bool   `json:"default"`
 	Encrypted bool   `json:"encrypted"`
 	Plain     bool   `json:"plain"`              // whoever reads its file can spend its coins
+	Published bool   `json:"published"`          // it is of the demonstration's words, which everybody knows
 	WatchOnly bool   `json:"watch_only"`         // it has no keys
 	Multisig  string `json:"multisig,omitempty"` // such as "2 of 3": how many of the keys sign
 	Archived  bool   `json:"archived"`           // hidden from lists
@@ -182,7 +184,8 @@ type SendRequest struct {
 	FeeRate    float64     `json:"fee_rate,omitempty"`   // sat/vB; 0 is the default
 	SendOptions
 	Key        string `json:"key,omitempty"`        // idempotency key, chosen by the caller
-	Passphrase string `json:"passphrase,omitempty"` // as in NewWallets; lode_send only
+	Plan       string `json:"plan,omitempty"`       // of lode_send: pay this plan of lode_preparesend, or nothing
+	Passphrase string `json:"passphrase,omitempty"` // as in NewWallets
 }
 
 // SendPlan is the reply of lode_preparesend and lode_send.
@@ -200,9 +203,13 @@ type SendPlan struct {
 	Inputs        int        `json:"inputs"`
 	Change        Amount     `json:"change"`
 	ChangeAddress string     `json:"change_address,omitempty"`
-	Remaining     Amount     `json:"remaining"` // spendable afterwards, change included
+	ChangeForeign bool       `json:"change_foreign,omitempty"` // that is none of the wallet's
+	Data          string     `json:"data,omitempty"`           // hex, in an OP_RETURN output
+	LockTime      *uint32    `json:"locktime,omitempty"`       // where one was asked for
+	Remaining     Amount     `json:"remaining"`                // can be paid with afterwards, change included unless it is foreign
 	Replaceable   bool       `json:"replaceable"`
 	TxID          string     `json:"txid,omitempty"` // only when sent
+	Plan          string     `json:"plan,omitempty"` // of lode_preparesend: for SendRequest.Plan
 	Repeated      bool       `json:"repeated"`       // Key was known: this is the payment made then
 	Explain       *SendStory `json:"explain,omitempty"`
 }

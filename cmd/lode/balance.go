@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/lode-chain/lode/console"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -21,18 +24,14 @@ func (p *program) balanceCommand() *cobra.Command {
 		Use: "balance [WALLET]", Short: "Show what the wallets have",
 		Long: `Shows what all wallets have, or one. Spendable can be paid with now. Immature
 was mined and waits for its confirmations. Pending was paid by others and is
-not in a block yet.`,
+not in a block yet. Archived wallets are not in the list; a line says what they
+have.`,
 		Example: "  lode balance\n  lode balance Wallet1",
 		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			return p.with(ctx, "balance", func(c *openChain) error {
-				wallets, err := c.ListWallets(ctx)
-				if len(args) > 0 {
-					var w rpc.Wallet
-					w, err = c.FindWallet(ctx, args[0])
-					wallets = []rpc.Wallet{w}
-				}
+				wallets, hidden, err := balances(ctx, c, args)
 				if err != nil {
 					return err
 				}
@@ -43,13 +42,47 @@ not in a block yet.`,
 					}
 					return p.printJSON(rows)
 				}
-				if len(wallets) == 0 {
-					p.screen.Printf("%s\n", capital(errNoWallet.Error()))
-					return nil
+				switch {
+				case len(wallets) > 0:
+					p.walletTable(wallets, true)
+				case len(hidden) == 0:
+					p.screen.Printf("%s\n", capital(noWallet(ctx, c).Error()))
 				}
-				p.walletTable(wallets, true)
+				p.showHidden(hidden)
 				return nil
 			})
 		},
 	}
+}
+
+// balances returns the wallet that is named, or all of them, the archived ones
+// apart.
+func balances(ctx context.Context, c *openChain, args []string) (wallets, hidden []rpc.Wallet, err error) {
+	if len(args) > 0 {
+		w, err := c.FindWallet(ctx, args[0])
+		return []rpc.Wallet{w}, nil, err
+	}
+	all, err := c.ListAllWallets(ctx)
+	wallets = make([]rpc.Wallet, 0, len(all))
+	for _, w := range all {
+		if w.Archived {
+			hidden = append(hidden, w)
+		} else {
+			wallets = append(wallets, w)
+		}
+	}
+	return wallets, hidden, err
+}
+
+// showHidden says what the sums of a list leave out.
+func (p *program) showHidden(hidden []rpc.Wallet) {
+	if len(hidden) == 0 {
+		return
+	}
+	var spendable, immature, pending rpc.Amount
+	for _, w := range hidden {
+		spendable, immature, pending = spendable+w.Spendable, immature+w.Immature, pending+w.Pending
+	}
+	p.screen.Printf("Left out: %s with %s spendable, %s immature, %s pending (lode wallet list --all).\n",
+		console.Count(len(hidden), "archived wallet"), spendable, immature, pending)
 }

@@ -66,8 +66,19 @@ func (p *program) chooseWallet(ctx context.Context, c *openChain, title, flag, g
 	case 1:
 		return wallets[0], nil
 	}
-	w, _, err := p.pickWallet(ctx, wallets, flag, walletPick(title, wallets, ""))
+	pick := walletPick(title, wallets, "")
+	pick.Note = keysNote(wallets)
+	w, _, err := p.pickWallet(ctx, wallets, flag, pick)
 	return w, err
+}
+
+// keysNote tells of those among wallets whose keys are under no passphrase.
+func keysNote(wallets []rpc.Wallet) string {
+	n := make(map[console.Keys]int)
+	for _, w := range wallets {
+		n[keysOf(w)]++
+	}
+	return console.KeysNote(n[console.PlainKeys], n[console.PublicKeys], n[console.SealedKeys] > 0)
 }
 
 // choosePayee returns the address to be paid: that of a wallet from a list,
@@ -179,6 +190,16 @@ func (p *program) walletTable(wallets []rpc.Wallet, sums bool) {
 		t.Foot = []string{"", "all", "", "", spendable.String(), immature.String(), pending.String()}
 	}
 	p.screen.Table(t)
+	searched := 0
+	for _, w := range wallets {
+		if w.Scanning {
+			searched++
+		}
+	}
+	if searched > 0 {
+		p.screen.Printf("%s still being searched for on the chain: there may be more.\n",
+			console.Count(searched, "wallet's coins are", "wallets' coins are"))
+	}
 }
 
 // walletKind says in a word or two what a wallet is.

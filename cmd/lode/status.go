@@ -77,6 +77,8 @@ func (p *program) showStatus(s rpc.Status) {
 	case s.Plain == 0:
 	case s.Encrypted:
 		wallets += fmt.Sprintf(", %s of them plain", console.Thousands(int64(s.Plain)))
+	case s.Published == s.Plain:
+		wallets += ", of published words: everybody has the keys"
 	default:
 		wallets += ", plain: who can read the files has the keys"
 	}

@@ -55,7 +55,21 @@ func walletRow(w rpc.Wallet) console.WalletRow {
 	return console.WalletRow{
 		Number: w.Number, Name: w.Name, Kind: kindText(w), Address: w.Address,
 		Spendable: w.Spendable.String(), Immature: w.Immature.String(), Pending: w.Pending.String(),
+		Keys: keysOf(w),
 	}
+}
+
+// keysOf says who can use a wallet's keys.
+func keysOf(w rpc.Wallet) console.Keys {
+	switch {
+	case !w.Plain && w.Encrypted:
+		return console.SealedKeys
+	case !w.Plain:
+		return console.NoKeys
+	case w.Published:
+		return console.PublicKeys
+	}
+	return console.PlainKeys
 }
 
 // kindText is what sort of wallet it is, in a few words.

@@ -33,9 +33,12 @@ type upSession struct {
 
 	stopped bool // somebody stopped the chain for all
 
-	mu   sync.Mutex
-	last rpc.Status // as far as the events told
-	role node.Role
+	mu        sync.Mutex
+	last      rpc.Status // as far as the events told
+	role      node.Role
+	announced bool        // the banner is printed
+	early     []rpc.Event // that came before it
+	start     int32       // blocks up to this height are of the start
 }
 
 // upWords returns the words that the demonstration's wallets will have.
@@ -182,6 +185,14 @@ func (u *upSession) fund(ctx context.Context, s rpc.Status) (string, error) {
 		return "Not funded: there are no wallets to fund (--wallets 0).", nil
 	}
 	funded, err := u.chain.Fund(ctx, rpc.FundRequest{Wallets: u.flags.wallets, Mnemonic: u.words})
+	if why := notFunded(err); why != "" {
+		if making {
+			err = u.apply(ctx)
+		} else {
+			err = nil
+		}
+		return why, err
+	}
 	if err != nil {
 		return "", fmt.Errorf("funding the wallets: %w", err)
 	}
@@ -211,6 +222,7 @@ func (u *upSession) announce(ctx context.Context, funding string) error {
 	defer u.mu.Unlock()
 	u.last = status
 	u.noteDamaged(status)
+	defer u.started(status.Height)
 	if u.json {
 		line, err := json.Marshal(status)
 		if err != nil {
@@ -314,8 +326,14 @@ func (u *upSession) banner(s rpc.Status, wallets []rpc.Wallet, words [2]string, 
 		[2]string{"Remembered", u.remembered(s)},
 	)
 	screen.Printf("\n%s\n", screen.Fold(funding, 0))
+	public := s.Published
 	if keys.IsPublished(words[0]) {
-		screen.Printf("%s\n", screen.Warn("These words are published: everybody has these keys. For experiments only."))
+		public = max(public, 1)
+	}
+	for _, note := range []string{console.KeysNote(0, public, s.Encrypted), console.KeysNote(s.Plain-s.Published, 0, s.Encrypted)} {
+		if note != "" {
+			screen.Printf("%s\n", screen.Warn(screen.Fold(note, 0)))
+		}
 	}
 	if s.Demo {
 		screen.Printf("On regtest the reward halves every 150 blocks and ends at block 4,950.\n")
@@ -353,22 +371,6 @@ func (u *upSession) remembered(s rpc.Status) string {
 		add("rpc-port", port, true)
 	}
 	return strings.Join(lines, ", ")
-}
-
-// event shows one event: as a line with its time, or as JSON.
-func (u *upSession) event(e rpc.Event) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if e.Kind == "block" {
-		u.last.Height = e.Height
-	}
-	if u.json {
-		if line, err := json.Marshal(e); err == nil {
-			u.screen.Printf("%s\n", line)
-		}
-		return
-	}
-	u.screen.Printf("%s  %s\n", u.screen.Faint(clock(e.Time)), console.Clean(e.Text))
 }
 
 // clock shows the time of day of an event.
