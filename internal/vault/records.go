@@ -323,7 +323,7 @@ func (w *Wallet) LockedCoins() (coins []Outpoint) {
 
 // Abandon notes that a transaction is not waited for any more, or again.
 func (w *Wallet) Abandon(txid string, abandoned bool) error {
-	if w.Abandoned()[txid] == abandoned {
+	if w.IsAbandoned(txid) == abandoned {
 		return nil
 	}
 	if len(txid) > maxTxID {
@@ -336,6 +336,12 @@ func (w *Wallet) Abandon(txid string, abandoned bool) error {
 func (w *Wallet) Abandoned() (txids map[string]bool) {
 	w.journal.ask(func(s *state) { txids = maps.Clone(s.abandoned) })
 	return txids
+}
+
+// IsAbandoned says whether a transaction is not waited for.
+func (w *Wallet) IsAbandoned(txid string) (gone bool) {
+	w.journal.ask(func(s *state) { gone = s.abandoned[txid] })
+	return gone
 }
 
 // SetNote says what a transaction was, in the user's words; "" removes it.

@@ -285,6 +285,22 @@ func (v *Vault) Wallets() []*Wallet {
 	return slices.Clone(v.wallets)
 }
 
+// First returns the first wallet that is not archived, the first of all when all
+// are, nil when there is none. It makes no list of them.
+func (v *Vault) First() *Wallet {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	for _, w := range v.wallets {
+		if !w.Archived() {
+			return w
+		}
+	}
+	if len(v.wallets) == 0 {
+		return nil
+	}
+	return v.wallets[0]
+}
+
 // Len returns how many wallets there are.
 func (v *Vault) Len() int {
 	v.mu.RLock()
