@@ -43,7 +43,7 @@ type wallets struct {
 	parsed   sync.Map // *vault.Wallet → *parsedWallet
 	unloaded sync.Map // numbers of wallets that Core's methods do not see
 
-	scans scans // node/wallets_rescan.go
+	scans scans // node/wallets_due.go
 
 	// making is held from asking whether keys are here until their files are, so
 	// that nobody adds the same twice. It is taken before all other locks.
