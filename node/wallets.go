@@ -44,6 +44,7 @@ type wallets struct {
 	unloaded sync.Map // numbers of wallets that Core's methods do not see
 
 	scans scans // node/wallets_due.go
+	sent  sends // node/wallets_sends.go
 
 	// making is held from asking whether keys are here until their files are, so
 	// that nobody adds the same twice. It is taken before all other locks.
@@ -494,6 +495,7 @@ func (w *wallets) view(ctx context.Context) (*walletView, error) {
 				snapshot.Close()
 				return nil, err
 			}
+			v.Reserve((&keeper{wallets: w, ctx: ctx, judged: make(map[keptPayment]bool)}).keptFor)
 			return &walletView{v, snapshot}, nil
 		}()
 		if v != nil || err != nil {

@@ -234,8 +234,7 @@ func (w *wallets) submitBump(b *bump) (string, error) {
 	if err := w.recordDetails(p, sentDetails{SendPlan: plan, Replaces: b.entry.TxID.String()}, tx, ""); err != nil {
 		return "", err
 	}
-	_, err := w.host.pool.AcceptOwn(tx, w.host.now())
-	return plan.TxID, refusedPayment(err)
+	return plan.TxID, w.enter(p.file, tx)
 }
 
 // bump is lode_bumpfee.

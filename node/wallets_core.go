@@ -234,6 +234,17 @@ func confirmations(c *wallet.Coin, tip int32) int64 {
 	return int64(tip-c.Height) + 1
 }
 
+// avoidReuse reads whether coins at addresses that were spent from are left out
+// (Core's GetAvoidReuseFlag).
+func (c *coreWallet) avoidReuse(r *rpc.Request, i int) (bool, error) {
+	able := c.file.Flag(flagAvoidReuse)
+	avoid, err := r.Flag(i, able)
+	if err == nil && avoid && !able {
+		err = rpc.CodeWallet.New("wallet does not have the \"avoid reuse\" feature enabled")
+	}
+	return avoid, err
+}
+
 func (c *coreWallet) balance(ctx context.Context, r *rpc.Request) (any, error) {
 	dummy, err := r.Text(0, "*")
 	if err != nil {
@@ -246,12 +257,9 @@ func (c *coreWallet) balance(ctx context.Context, r *rpc.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	avoid, err := r.Flag(3, c.file.Flag(flagAvoidReuse))
+	avoid, err := c.avoidReuse(r, 3)
 	if err != nil {
 		return nil, err
-	}
-	if avoid && !c.file.Flag(flagAvoidReuse) {
-		return nil, rpc.CodeWallet.New("wallet does not have the \"avoid reuse\" feature enabled")
 	}
 	var sum rpc.Amount
 	err = c.with(ctx, func(v *walletView, coins []wallet.Coin) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/lode-chain/lode/consensus"
@@ -229,6 +230,7 @@ func (c *coreWallet) abandon(ctx context.Context, r *rpc.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer c.lockWallet(c.file.Number())() // it is not submitted again meanwhile
 	l, err := c.ledger(ctx)
 	if err != nil {
 		return nil, err
@@ -241,8 +243,25 @@ func (c *coreWallet) abandon(ctx context.Context, r *rpc.Request) (any, error) {
 	if !t.lost || t.depth != 0 {
 		return nil, rpc.CodeInvalidAddress.New("Transaction not eligible for abandonment")
 	}
-	if err := c.file.Abandon(txid.String(), true); err != nil {
-		return nil, rpc.CodeWallet.New(err.Error())
+	for _, id := range l.withChildren(txid) {
+		if err := c.file.Abandon(id.String(), true); err != nil {
+			return nil, rpc.CodeWallet.New(err.Error())
+		}
 	}
 	return nil, nil
+}
+
+// withChildren returns a lost payment and those that spend its outputs, and so on:
+// without it none of them can be made (Core's RecursiveUpdateTxState).
+func (l *ledger) withChildren(txid chainhash.Hash) []chainhash.Hash {
+	list := []chainhash.Hash{txid}
+	for i := 0; i < len(list); i++ {
+		for id, t := range l.lost {
+			spends := slices.ContainsFunc(t.tx.TxIn, func(in *wire.TxIn) bool { return in.PreviousOutPoint.Hash == list[i] })
+			if spends && !slices.Contains(list, id) {
+				list = append(list, id)
+			}
+		}
+	}
+	return list
 }

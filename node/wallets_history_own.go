@@ -106,20 +106,6 @@ func (w *wallets) receive(ctx context.Context, r rpc.ReceiveRequest) (rpc.Receiv
 	return reply, nil
 }
 
-// payments are all that touches a wallet, oldest first; those in no block have
-// the height Unconfirmed.
-func (w *wallets) payments(v *walletView, number uint32) ([]wallet.Entry, error) {
-	var list []wallet.Entry
-	err := wallet.History(v.snapshot, number, func(e wallet.Entry) error {
-		list = append(list, e)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return append(list, v.Unconfirmed(number)...), nil
-}
-
 // history returns a page of a wallet's payments.
 func (w *wallets) history(ctx context.Context, r rpc.HistoryRequest) (rpc.History, error) {
 	limit := cmp.Or(r.Limit, historyPage)
@@ -133,27 +119,23 @@ func (w *wallets) history(ctx context.Context, r rpc.HistoryRequest) (rpc.Histor
 	if err != nil {
 		return rpc.History{}, err
 	}
-	if err := w.host.awaitFollowers(ctx); err != nil {
-		return rpc.History{}, err
-	}
-	v, err := w.view(ctx)
+	l, err := (&coreWallet{wallets: w, file: file}).ledger(ctx)
 	if err != nil {
 		return rpc.History{}, err
 	}
-	defer v.Close()
-	list, err := w.payments(v, uint32(file.Number()))
-	if err != nil {
-		return rpc.History{}, err
-	}
+	defer l.view.Close()
+	list := l.entries
 	reply := rpc.History{Wallet: file.Name(), Number: file.Number(), Total: len(list), Skip: r.Skip, Entries: []rpc.HistoryEntry{}}
 	balances := make([]consensus.Amount, len(list))
 	for i, e := range list {
-		reply.Balance += e.Received - e.Sent
+		if l.lostEntry(e) == nil {
+			reply.Balance += e.Received - e.Sent
+		}
 		balances[i] = reply.Balance
 	}
 	last := max(0, len(list)-r.Skip)
 	for i, e := range slices.Backward(list[max(0, last-limit):last]) {
-		entry, err := w.historyEntry(ctx, file, v.At.Height, e)
+		entry, err := l.historyEntry(ctx, e)
 		if err != nil {
 			return rpc.History{}, err
 		}
@@ -165,9 +147,10 @@ func (w *wallets) history(ctx context.Context, r rpc.HistoryRequest) (rpc.Histor
 
 // historyEntry fills in what a wallet's own rows do not say: the other side and
 // the fee.
-func (w *wallets) historyEntry(ctx context.Context, file *vault.Wallet, tip int32, e wallet.Entry) (rpc.HistoryEntry, error) {
+func (l *ledger) historyEntry(ctx context.Context, e wallet.Entry) (rpc.HistoryEntry, error) {
+	tip := l.view.At.Height
 	entry := rpc.HistoryEntry{TxID: e.TxID.String(), Amount: rpc.SignedAmount(e.Received - e.Sent)}
-	tx, coins, err := w.spending(ctx, e, &entry)
+	tx, coins, err := l.spending(ctx, e, &entry)
 	if err != nil || tx == nil {
 		return entry, err
 	}
@@ -177,8 +160,8 @@ func (w *wallets) historyEntry(ctx context.Context, file *vault.Wallet, tip int3
 	switch {
 	case e.Coinbase:
 		entry.Direction = rpc.DirectionMined
-		entry.Immature = max(0, w.host.params.Maturity-(tip-e.Height))
-	case e.Sent > 0 && w.paysOnly(file, tx):
+		entry.Immature = max(0, l.host.params.Maturity-(tip-e.Height))
+	case e.Sent > 0 && l.paysOnly(l.file, tx):
 		entry.Direction = rpc.DirectionSelf
 	case e.Sent > e.Received:
 		entry.Direction = rpc.DirectionOut
@@ -195,39 +178,47 @@ func (w *wallets) historyEntry(ctx context.Context, file *vault.Wallet, tip int3
 		}
 		entry.Fee = &fee
 	}
-	w.otherSide(file, tx, coins, &entry)
+	l.otherSide(l.file, tx, coins, &entry)
 	return entry, nil
 }
 
 // spending returns an entry's transaction and the coins that it spends, as far
 // as they are known, and fills in its time.
-func (w *wallets) spending(ctx context.Context, e wallet.Entry, entry *rpc.HistoryEntry) (*wire.MsgTx, []consensus.Coin, error) {
-	f, err := w.host.findTx(ctx, e.TxID, nil)
+func (l *ledger) spending(ctx context.Context, e wallet.Entry, entry *rpc.HistoryEntry) (*wire.MsgTx, []consensus.Coin, error) {
+	if t := l.lostEntry(e); t != nil {
+		entry.State = t.state()
+		return t.tx, l.coinsFrom(ctx, t.tx), nil
+	}
+	f, err := l.host.findTx(ctx, e.TxID, nil)
 	if err != nil {
 		return nil, nil, nil // it left the pool or the chain since the list was made
 	}
 	if f.block != nil {
 		entry.Time = f.block.Time()
-		undo, err := w.host.chain.Undo(f.block.Hash)
+		undo, err := l.host.chain.Undo(f.block.Hash)
 		if err != nil {
 			return nil, nil, err
 		}
 		return f.tx, spentBy(undo, f.position), nil
 	}
-	if waiting := w.host.pool.Get(e.TxID); waiting != nil {
+	if waiting := l.host.pool.Get(e.TxID); waiting != nil {
 		entry.Time = waiting.Time.Unix()
 	}
-	coins := make([]consensus.Coin, 0, len(f.tx.TxIn))
-	for _, in := range f.tx.TxIn {
-		op := in.PreviousOutPoint
-		parent, err := w.host.findTx(ctx, op.Hash, nil)
-		if err != nil || int(op.Index) >= len(parent.tx.TxOut) {
-			return f.tx, nil, nil
+	return f.tx, l.coinsFrom(ctx, f.tx), nil
+}
+
+// coinsFrom returns the coins that an unconfirmed transaction spends, nil when not
+// all are known.
+func (l *ledger) coinsFrom(ctx context.Context, tx *wire.MsgTx) []consensus.Coin {
+	coins := make([]consensus.Coin, 0, len(tx.TxIn))
+	for _, in := range tx.TxIn {
+		out := l.output(ctx, in.PreviousOutPoint)
+		if out == nil {
+			return nil
 		}
-		out := parent.tx.TxOut[op.Index]
 		coins = append(coins, consensus.Coin{Value: out.Value, Script: out.PkScript})
 	}
-	return f.tx, coins, nil
+	return coins
 }
 
 // paysOnly says whether all that a transaction pays goes to the wallet itself.

@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"encoding/hex"
 	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/lode-chain/lode/chain"
 	"github.com/lode-chain/lode/consensus"
-	"github.com/lode-chain/lode/internal/vault"
 	"github.com/lode-chain/lode/rpc"
 	"github.com/lode-chain/lode/wallet"
 )
@@ -57,6 +55,7 @@ func (c *coreWallet) ledger(ctx context.Context) (*ledger, error) {
 			return nil
 		})
 	}
+	l.entries = append(l.entries, v.Unconfirmed(number)...)
 	if err == nil {
 		err = l.findLost(ctx)
 	}
@@ -64,15 +63,22 @@ func (c *coreWallet) ledger(ctx context.Context) (*ledger, error) {
 		v.Close()
 		return nil, err
 	}
-	l.entries = append(l.entries, v.Unconfirmed(number)...)
 	return l, nil
 }
 
 // findLost finds the payments that the wallet has made and that are neither in a
-// block nor in the mempool, and puts them behind the confirmed ones.
+// block nor in the mempool, and puts each before the next that it has made.
 func (l *ledger) findLost(ctx context.Context) error {
-	lost, err := l.lostSends(ctx, l.file)
+	sent, err := l.sent.all(l.file)
 	if err != nil {
+		return walletError(err)
+	}
+	known := make(map[chainhash.Hash]bool, len(l.entries))
+	for i := range l.entries {
+		known[l.entries[i].TxID] = true
+	}
+	lost, err := l.lostSends(ctx, sent, known)
+	if err != nil || len(lost) == 0 {
 		return err
 	}
 	l.lost = make(map[chainhash.Hash]*walletTx, len(lost))
@@ -94,19 +100,46 @@ func (l *ledger) findLost(ctx context.Context) error {
 			return err
 		}
 		l.lost[t.TxID] = t
-		l.entries = append(l.entries, t.Entry)
+	}
+	l.placeLost(sent, known)
+	return nil
+}
+
+// placeLost puts the lost payments among the entries.
+func (l *ledger) placeLost(sent []sentRef, known map[chainhash.Hash]bool) {
+	before := make(map[chainhash.Hash][]wallet.Entry) // by the next payment, newest first
+	var next chainhash.Hash                           // none: they are the newest
+	for _, s := range slices.Backward(sent) {
+		if t := l.lost[s.txid]; t != nil {
+			before[next] = append(before[next], t.Entry)
+		} else if known[s.txid] {
+			next = s.txid
+		}
+	}
+	all := make([]wallet.Entry, 0, len(l.entries)+len(l.lost))
+	for _, e := range append(l.entries, wallet.Entry{}) {
+		lost := before[e.TxID]
+		slices.Reverse(lost)
+		all = append(append(all, lost...), e)
+	}
+	l.entries = all[:len(all)-1]
+}
+
+// output returns an output of a block, of the mempool or of a lost payment, nil
+// when there is none.
+func (l *ledger) output(ctx context.Context, op wire.OutPoint) *wire.TxOut {
+	if parent, ok := l.lost[op.Hash]; ok && int(op.Index) < len(parent.tx.TxOut) {
+		return parent.tx.TxOut[op.Index]
+	}
+	if f, err := l.host.findTx(ctx, op.Hash, nil); err == nil && int(op.Index) < len(f.tx.TxOut) {
+		return f.tx.TxOut[op.Index]
 	}
 	return nil
 }
 
 // spends is the value of a coin if it is, or was, the wallet's.
 func (l *ledger) spends(ctx context.Context, op wire.OutPoint) consensus.Amount {
-	var out *wire.TxOut
-	if parent, ok := l.lost[op.Hash]; ok && int(op.Index) < len(parent.tx.TxOut) {
-		out = parent.tx.TxOut[op.Index]
-	} else if f, err := l.host.findTx(ctx, op.Hash, nil); err == nil && int(op.Index) < len(f.tx.TxOut) {
-		out = f.tx.TxOut[op.Index]
-	}
+	out := l.output(ctx, op)
 	if out == nil {
 		return 0
 	}
@@ -150,9 +183,30 @@ func (l *ledger) findRivals(ctx context.Context, t *walletTx) error {
 	return nil
 }
 
+// lostEntry returns the lost payment of an entry, nil when it is none.
+func (l *ledger) lostEntry(e wallet.Entry) *walletTx {
+	if e.Height != wallet.Unconfirmed {
+		return nil
+	}
+	return l.lost[e.TxID]
+}
+
+// state is that of a lost payment in a HistoryEntry.
+func (t *walletTx) state() string {
+	switch {
+	case t.depth < 0:
+		return rpc.StateConflicted
+	case t.abandoned:
+		return rpc.StateAbandoned
+	case len(t.inPool) > 0:
+		return rpc.StateConflicted
+	}
+	return rpc.StateLost
+}
+
 // read loads one transaction; nil when it left meanwhile.
 func (l *ledger) read(ctx context.Context, e wallet.Entry) (*walletTx, error) {
-	if t := l.lost[e.TxID]; t != nil && e.Height == wallet.Unconfirmed {
+	if t := l.lostEntry(e); t != nil {
 		return t, nil
 	}
 	f, err := l.host.findTx(ctx, e.TxID, nil)
@@ -191,33 +245,25 @@ func (l *ledger) find(ctx context.Context, txid chainhash.Hash) (*walletTx, erro
 	return nil, rpc.CodeInvalidAddress.New("Invalid or non-wallet transaction id")
 }
 
-// lostSends returns the payments that a wallet has made and that are neither in
-// a block nor in the mempool, oldest first.
-func (w *wallets) lostSends(ctx context.Context, file *vault.Wallet) ([]*wire.MsgTx, error) {
-	if file.SentCount() == 0 {
-		return nil, nil
-	}
-	sends, err := file.Sends()
-	if err != nil {
-		return nil, walletError(err)
-	}
+// lostSends returns those of the recorded payments that are neither in a block nor
+// in the mempool, oldest first. Known: those that were just seen there.
+func (l *ledger) lostSends(ctx context.Context, sent []sentRef, known map[chainhash.Hash]bool) ([]*wire.MsgTx, error) {
 	var lost []*wire.MsgTx
-	for _, s := range sends {
-		txid, err := chainhash.NewHashFromStr(s.TxID)
-		if err != nil {
-			return nil, err
+	for _, s := range sent {
+		if known[s.txid] {
+			continue
 		}
-		if there, err := w.exists(ctx, *txid); there || err != nil {
+		if there, err := l.exists(ctx, s.txid); there || err != nil {
 			if err != nil {
 				return nil, err
 			}
 			continue
 		}
-		raw, err := hex.DecodeString(s.Tx)
+		recorded, err := l.file.Send(s.key)
 		if err != nil {
-			return nil, err
+			return nil, walletError(err)
 		}
-		tx, err := consensus.DecodeTx(raw)
+		tx, err := sentTx(recorded)
 		if err != nil {
 			return nil, err
 		}

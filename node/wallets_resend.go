@@ -89,7 +89,7 @@ func (w *wallets) resendOne(ctx context.Context, txid chainhash.Hash, send openS
 	if _, found, err := w.host.txindex.Find(ctx, txid); found || err != nil {
 		return found, err
 	}
-	if send.file.Abandoned()[txid.String()] {
+	if send.file.IsAbandoned(txid.String()) {
 		return false, nil
 	}
 	raw, err := hex.DecodeString(send.raw)

@@ -41,6 +41,7 @@ type payment struct {
 	must       []wallet.Coin   // they
 	takes      func(c *wallet.Coin, tip int32) bool
 	unsafe     bool // coins that others have paid and no block has
+	reuse      bool // coins at addresses that were spent from, also where the wallet avoids them
 	change     []byte
 	changeType keys.Type
 	changeSet  bool // changeType was asked for
@@ -122,21 +123,21 @@ func (p *payment) settled(coins []wallet.Coin) {
 	}
 }
 
-// coinsFor returns a wallet's coins, those locked by hand marked, without those
-// that the payment does not take; and finds those that it must spend.
+// coinsFor returns a wallet's coins, those marked that no payment takes unless it
+// names them, without those that this one does not take; and finds those that it
+// must spend.
 func (w *wallets) coinsFor(v *walletView, p *payment) ([]wallet.Coin, error) {
-	coins, err := v.Coins(uint32(p.file.Number()))
+	coins, err := w.coinsOf(v, p.file)
 	if err != nil {
 		return nil, err
 	}
-	locked := make(map[string]bool)
-	for _, op := range p.file.LockedCoins() {
-		locked[op] = true
+	if p.file.Flag(flagAvoidReuse) && !p.reuse {
+		p.options.ByScript = true // what is left at an address could not be spent any more
 	}
 	at := make(map[wire.OutPoint]int, len(p.coins))
 	for i := range coins {
 		c := &coins[i]
-		c.Locked = c.Locked || len(locked) > 0 && locked[c.OutPoint.String()]
+		c.Reused = c.Reused && !p.reuse
 		if p.unsafe && c.State == wallet.Pending {
 			c.State = wallet.Spendable
 		}
@@ -352,10 +353,24 @@ func (w *wallets) submit(p *payment, key string) (rpc.SendPlan, error) {
 	if err := w.record(p, plan, tx, key); err != nil {
 		return rpc.SendPlan{}, err
 	}
-	if _, err := w.host.pool.AcceptOwn(tx, w.host.now()); err != nil {
-		return rpc.SendPlan{}, refusedPayment(err)
+	return plan, w.enter(p.file, tx)
+}
+
+// enter puts a recorded payment into the mempool. One that is refused is given up:
+// it would be tried again after somebody was told that it was not made. When this
+// machine fails it may be in the store, and is tried again. The caller holds the
+// wallet's lock.
+func (w *wallets) enter(file *vault.Wallet, tx *wire.MsgTx) error {
+	_, err := w.host.pool.AcceptOwn(tx, w.host.now())
+	if err == nil {
+		return nil
 	}
-	return plan, nil
+	if consensus.SortOf(err) != consensus.Local {
+		if failed := file.Abandon(tx.TxHash().String(), true); failed != nil {
+			return errors.Join(refusedPayment(err), failed)
+		}
+	}
+	return refusedPayment(err)
 }
 
 // sentDetails is what is kept of a payment beside the transaction.
@@ -392,6 +407,7 @@ func (w *wallets) recordDetails(p *payment, kept sentDetails, tx *wire.MsgTx, ke
 	if err := p.file.RecordSend(s, p.changeChain, p.changeNext); err != nil {
 		return rpc.CodeWallet.New(err.Error())
 	}
+	w.sent.recorded(p.file, key, tx)
 	if p.comment != "" {
 		if err := p.file.SetNote(kept.TxID, p.comment); err != nil {
 			return rpc.CodeWallet.New(err.Error())
@@ -458,12 +474,16 @@ func (w *wallets) repeat(ctx context.Context, p *payment, key string) (plan rpc.
 	}
 	switch _, err := w.host.pool.AcceptOwn(tx, w.host.now()); {
 	case err == nil:
-		return plan, true, nil
+		return plan, true, p.file.Abandon(txid.String(), false)
 	case consensus.SortOf(err) == consensus.Local:
 		return rpc.SendPlan{}, true, err // it may be there after a restart: a new key could pay twice
-	default:
+	case p.file.IsAbandoned(txid.String()):
 		return rpc.SendPlan{}, true, rpc.Errorf(rpc.CodeVerifyRejected,
 			"the payment %s recorded under this key is in no block and is refused now (%v): choose a new key", txid, err)
+	default:
+		return rpc.SendPlan{}, true, rpc.Errorf(rpc.CodeVerifyRejected,
+			"the payment %s recorded under this key is in no block and is refused now (%v); it is tried again after each block: "+
+				"give it up with abandontransaction if it must not be made, then choose a new key", txid, err)
 	}
 }
 

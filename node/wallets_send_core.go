@@ -35,7 +35,7 @@ func (h *Host) registerCoreSend(s *rpc.Server) {
 				{Name: "comment_to", Type: rpc.String, Optional: true, Help: "Whom it is to; kept in the wallet"},
 				{Name: "subtractfeefromamount", Type: rpc.Bool, Optional: true, Help: "The receiver pays the fee (default false)"},
 				replace, target, mode,
-				{Name: "avoid_reuse", Type: rpc.Bool, Optional: true, Help: "Spend coins of one address together"},
+				{Name: "avoid_reuse", Type: rpc.Bool, Optional: true, Help: "Take no coins at addresses that were spent from; only where the wallet has that flag (default: the flag)"},
 				rate, verbose,
 			},
 			Example: `"bcrt1q…" 0.1`, Handler: onWallet(h, (*coreWallet).sendToAddress),
@@ -230,9 +230,11 @@ func (c *coreWallet) sendToAddress(ctx context.Context, r *rpc.Request) (any, er
 		return nil, err
 	}
 	p.comment = joined(note, payeeNote)
-	if p.options.ByScript, err = r.Flag(8, false); err != nil {
+	avoid, err := c.avoidReuse(r, 8)
+	if err != nil {
 		return nil, err
 	}
+	p.reuse = !avoid
 	if err := coreReplaceable(r, 5, p); err != nil {
 		return nil, err
 	}

@@ -81,8 +81,18 @@ type HistoryEntry struct {
 	Confirmations int32        `json:"confirmations"`      // 0 while it waits for a block
 	Immature      int32        `json:"immature,omitempty"` // blocks until a reward can be spent
 	Height        int32        `json:"height,omitempty"`
-	Time          int64        `json:"time"` // Unix seconds: of the block, else when it came in
+	Time          int64        `json:"time"` // Unix seconds: of the block, else when it came in; 0 when that is not known
+	// State is set for a payment of the wallet's own that is neither in a block nor in
+	// the mempool. Balances do not count it.
+	State string `json:"state,omitempty"`
 }
+
+// The states of a HistoryEntry.
+const (
+	StateLost       = "lost"       // submitted again after each block; its coins are kept for it until it is given up
+	StateAbandoned  = "abandoned"  // given up
+	StateConflicted = "conflicted" // another payment has spent its coins
+)
 
 // ReceiveRequest is the request of lode_receive: an address of a wallet to be
 // paid at. It is the last one given out while that was never paid, else the next

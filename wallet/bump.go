@@ -140,7 +140,7 @@ func PlanChild(coins []Coin, parent Coin, pack Package, o Options) (*Draft, erro
 		return nil, fmt.Errorf("%w: the transaction and what it depends on pay %s for %d vbytes already, as much as %s", ErrLowFee, pack.Fees, pack.VSize, o.FeeRate)
 	}
 	more := slices.DeleteFunc(slices.Clone(coins), func(c Coin) bool {
-		return c.Height == Unconfirmed || c.State != Spendable || c.Locked || c.OutPoint == parent.OutPoint
+		return c.Height == Unconfirmed || c.State != Spendable || c.Locked || c.Reused || c.OutPoint == parent.OutPoint
 	})
 	slices.SortFunc(more, func(a, b Coin) int {
 		return cmp.Or(cmp.Compare(b.Value, a.Value), compareOutPoints(a.OutPoint, b.OutPoint))

@@ -324,7 +324,7 @@ func (p *planner) sort(coins []Coin) error {
 	}
 	for i := range coins {
 		c := &coins[i]
-		if c.State != Spendable || c.Locked || named[c.OutPoint] {
+		if c.State != Spendable || c.Locked || c.Reused || named[c.OutPoint] {
 			continue
 		}
 		way, err := p.weights.of(c)
@@ -350,6 +350,9 @@ func (p *planner) named(c *Coin) (candidate, error) {
 	case Immature:
 		return refuse("is mined but immature: it can be spent from height %d on", c.Matures)
 	case Spent:
+		if c.Kept {
+			return refuse("is kept for payment %s, which left the mempool and may come back: abandontransaction gives it up", c.SpentBy)
+		}
 		return refuse("is already spent by transaction %s", c.SpentBy)
 	}
 	way, err := p.weights.of(c)

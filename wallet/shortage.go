@@ -28,7 +28,10 @@ type Shortage struct {
 	Chained    consensus.Amount // own change at the end of too long a chain
 	Spent      consensus.Amount // spent by transactions in the mempool
 	Spenders   []chainhash.Hash // the first of those, in the order of their sums
+	Kept       consensus.Amount // spent by payments that left the mempool and may come back
+	KeptFor    chainhash.Hash   // the first of those
 	Locked     consensus.Amount // locked by hand
+	Reused     consensus.Amount // at addresses that were spent from, where that is avoided
 	TimeLocked consensus.Amount // whose time locks have not passed
 	Passes     string           // when the first of those does
 	Others     consensus.Amount // that need signatures of others
@@ -56,6 +59,9 @@ func (s *Shortage) Error() string {
 			fmt.Fprintf(&b, " and %d more", s.spenders-1)
 		}
 	}
+	if s.Kept > 0 {
+		fmt.Fprintf(&b, "; %s is kept for payment %s, which left the mempool and may come back: abandontransaction gives it up", s.Kept, s.KeptFor)
+	}
 	if s.Immature > 0 {
 		fmt.Fprintf(&b, "; %s is mined but immature, the first %s of it can be spent from height %d on", s.Immature, s.First, s.Matures)
 	}
@@ -70,6 +76,9 @@ func (s *Shortage) Error() string {
 	}
 	if s.Locked > 0 {
 		fmt.Fprintf(&b, "; %s is in coins that were locked by hand: name them or unlock them to spend them", s.Locked)
+	}
+	if s.Reused > 0 {
+		fmt.Fprintf(&b, "; %s is at addresses that were spent from before, which this wallet avoids: name the coins to spend them", s.Reused)
 	}
 	if s.Others > 0 {
 		fmt.Fprintf(&b, "; %s needs signatures of others too: make a PSBT for them", s.Others)
@@ -147,6 +156,12 @@ func (s *tallied) count(c *Coin) {
 		s.Pending += c.Value
 		return
 	case Spent:
+		if c.Kept {
+			if s.Kept += c.Value; s.KeptFor == (chainhash.Hash{}) {
+				s.KeptFor = c.SpentBy
+			}
+			return
+		}
 		s.Spent += c.Value
 		s.sums[c.SpentBy] += c.Value
 		return
@@ -155,6 +170,8 @@ func (s *tallied) count(c *Coin) {
 	switch {
 	case c.Locked:
 		s.Locked += c.Value
+	case c.Reused:
+		s.Reused += c.Value
 	case err != nil:
 		s.Unknown += c.Value
 	case way.waits != (lock{}) || !s.p.lockFits(way):

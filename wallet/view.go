@@ -28,7 +28,8 @@ const (
 	Immature
 	// Pending: unconfirmed, and paid by somebody else.
 	Pending
-	// Spent: a transaction in the mempool spends it.
+	// Spent: a transaction in the mempool spends it, or one of the wallet's own that
+	// may come back there; see Reserve.
 	Spent
 )
 
@@ -45,6 +46,7 @@ type Coin struct {
 
 	Matures   int32          // Immature: height of the tip at which it is spendable
 	SpentBy   chainhash.Hash // Spent: by which transaction
+	Kept      bool           // Spent: that is neither in a block nor in the mempool now
 	Ancestors int            // Unconfirmed: its transaction and what that depends on in the mempool
 	Crowd     int            // Unconfirmed: most descendants that one of those has, itself included
 	Locked    bool           // by hand: no payment takes it unless it names it
@@ -67,6 +69,31 @@ type View struct {
 	maturity int32
 	At       Position
 	mempool  *unconfirmed
+	kept     func(wallet uint32, op wire.OutPoint) (chainhash.Hash, bool)
+}
+
+// Reserve has the view count as spent the coins that by names a transaction for:
+// payments of the wallet's own that left the mempool and may come back to it, as
+// Core's IsSpent does.
+func (v *View) Reserve(by func(wallet uint32, op wire.OutPoint) (chainhash.Hash, bool)) { v.kept = by }
+
+// reserve marks a coin that is kept for a payment.
+func (v *View) reserve(wallet uint32, c *Coin) {
+	if v.kept == nil || c.State == Spent {
+		return
+	}
+	if by, ok := v.kept(wallet, c.OutPoint); ok {
+		c.State, c.SpentBy, c.Kept = Spent, by, true
+	}
+}
+
+// waiting returns a wallet's unconfirmed coins.
+func (v *View) waiting(wallet uint32) []Coin {
+	coins := slices.Clone(v.mempool.coins[wallet]) // those of the mempool are shared
+	for i := range coins {
+		v.reserve(wallet, &coins[i])
+	}
+	return coins
 }
 
 // View returns the wallets at one moment. The reader is to be frozen for as
@@ -100,6 +127,7 @@ func (v *View) coin(k, value []byte) (Coin, error) {
 	copy(coin.OutPoint.Hash[:], k[6:])
 	coin.OutPoint.Index = uint32(k[38])<<24 | uint32(k[39])<<16 | uint32(k[40])<<8 | uint32(k[41])
 	v.state(&coin)
+	v.reserve(walletOf(k), &coin)
 	return coin, nil
 }
 
@@ -124,7 +152,7 @@ func (v *View) Coins(wallet uint32) ([]Coin, error) {
 		coins = append(coins, c)
 		return err
 	})
-	return append(coins, v.mempool.coins[wallet]...), err
+	return append(coins, v.waiting(wallet)...), err
 }
 
 // errStop ends a scan that has found what it looks for.
@@ -183,8 +211,8 @@ func (v *View) Balances() (map[uint32]Balance, error) {
 	if id != 0 {
 		all[id] = current
 	}
-	for wallet, coins := range v.mempool.coins {
-		b := all[wallet]
+	for wallet := range v.mempool.coins {
+		b, coins := all[wallet], v.waiting(wallet)
 		for i := range coins {
 			b.add(&coins[i])
 		}
