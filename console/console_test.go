@@ -207,10 +207,10 @@ func TestPickPlainTakesNamesOnly(t *testing.T) {
 		"1": 1, "2": 2, "10": 10, "9": 0, "3": 0, "-1": 0, "109.99": 0, "0.00": 0,
 		"alice": 1, "ALI": 0, "alin": 2, "ob9": 10, "bo": 12, "BCRT1QX": 2, "bcrt1q": 0, "q9": 0, "lic": 1, "x": 0,
 	} {
-		row, why := rows.named(answer)
+		found, why := rows.named(answer)
 		got := 0
-		if row >= 0 {
-			got = rows.Choices[row].Number
+		if len(found) == 1 {
+			got = rows.Choices[found[0]].Number
 		}
 		if got != want || (why == "") != (want > 0) {
 			t.Errorf("%q chose %d (%q), want %d", answer, got, why, want)

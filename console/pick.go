@@ -77,50 +77,79 @@ func (s *Screen) Pick(ctx context.Context, p Pick) (Picked, error) {
 	return *m.chosen, nil
 }
 
-// pickPlain prints the list with numbers and asks for one: by its number, or by
-// a name or a part of one that only one row has.
+// pickPlain prints the list with numbers, a page at a time, and asks for one: by
+// its number, or by a name or a part of one. A part that several have lists them.
 func (s *Screen) pickPlain(ctx context.Context, p Pick) (Picked, error) {
 	list := newPicker(p)
+	list.resize(s.Width(), pickRows)
 	s.Notef("%s\n", p.Title)
-	for i, choice := range p.Choices {
-		if i == pickRows && len(p.Choices) > pickRows+3 {
-			s.Notef("  … and %s more\n", Thousands(int64(len(p.Choices)-i)))
-			break
-		}
-		s.Notef("  %s\n", list.line(choice.Cells))
-	}
+	left := s.pagePlain(list, list.shown)
 	if p.Note != "" {
 		s.Notef("%s\n", p.Note)
 	}
 	for {
-		answer, err := s.Ask(ctx, "Number or name: ")
+		prompt := "Number or name: "
+		if len(left) > 0 {
+			prompt = "Number, name or part of one; n for more: "
+		}
+		answer, err := s.Ask(ctx, prompt)
 		if err != nil {
 			return Picked{}, err
 		}
 		if answer = strings.TrimSpace(answer); answer == "" {
 			continue
 		}
-		row, why := p.named(answer)
-		if row >= 0 {
-			return Picked{Row: row}, nil
+		rows, why := p.named(answer)
+		if len(rows) == 1 && (len(left) == 0 || !isMore(answer) || strings.EqualFold(p.Choices[rows[0]].Name, answer)) {
+			return Picked{Row: rows[0]}, nil
+		}
+		if len(left) > 0 && isMore(answer) {
+			left = s.pagePlain(list, left)
+			continue
 		}
 		hint, ok := p.other(answer)
 		if ok {
 			return Picked{Row: -1, Text: answer}, nil
 		}
+		if len(rows) > 1 {
+			s.Notef("%s:\n", why)
+			left = s.pagePlain(list, rows)
+			continue
+		}
 		s.Notef("%s. Try another, or leave with Ctrl-C.\n", cmp.Or(hint, why))
 	}
 }
 
-// named returns the row that a typed answer names: by its number, its whole name
-// or key, or a part of the name that no other row has, at its beginning rather
-// than within. Else it is -1, and why says so.
-func (p *Pick) named(answer string) (row int, why string) {
+// isMore says whether an answer asks for the next page.
+func isMore(answer string) bool { return strings.EqualFold(answer, "n") }
+
+// pagePlain prints the next rows of a list and returns those after them. A few
+// more than a page are no page of their own.
+func (s *Screen) pagePlain(list *picker, rows []int) (left []int) {
+	n := len(rows)
+	if n > pickRows+3 {
+		n = pickRows
+	}
+	s.Notef("  %s\n", list.line(list.Head))
+	for _, row := range rows[:n] {
+		s.Notef("  %s\n", list.line(list.Choices[row].Cells))
+	}
+	if left = rows[n:]; len(left) > 0 {
+		s.Notef("  … and %s more\n", Thousands(int64(len(left))))
+	}
+	return left
+}
+
+// named returns the rows that a typed answer names: by its number, its whole name
+// or key, or a part of the name, at its beginning rather than within. Where it is
+// not one, why says so.
+func (p *Pick) named(answer string) (rows []int, why string) {
 	if _, err := strconv.Atoi(answer); err == nil {
-		if row = slices.IndexFunc(p.Choices, func(c Choice) bool { return strconv.Itoa(c.Number) == answer }); row < 0 {
-			why = "Nothing has the number " + answer
+		row := slices.IndexFunc(p.Choices, func(c Choice) bool { return strconv.Itoa(c.Number) == answer })
+		if row < 0 {
+			return nil, "Nothing has the number " + answer
 		}
-		return row, why
+		return []int{row}, ""
 	}
 	want := strings.ToLower(answer)
 	for _, fits := range []func(c Choice) bool{
@@ -128,20 +157,19 @@ func (p *Pick) named(answer string) (row int, why string) {
 		func(c Choice) bool { return strings.HasPrefix(strings.ToLower(c.Name), want) },
 		func(c Choice) bool { return strings.Contains(strings.ToLower(c.Name), want) },
 	} {
-		row, n := -1, 0
 		for i, c := range p.Choices {
 			if fits(c) {
-				row, n = i, n+1
+				rows = append(rows, i)
 			}
 		}
 		switch {
-		case n == 1:
-			return row, ""
-		case n > 1:
-			return -1, fmt.Sprintf("%s names fit %q", Thousands(int64(n)), Clean(answer))
+		case len(rows) == 1:
+			return rows, ""
+		case len(rows) > 1:
+			return rows, fmt.Sprintf("%s names fit %q", Thousands(int64(len(rows))), Clean(answer))
 		}
 	}
-	return -1, fmt.Sprintf("No name fits %q", Clean(answer))
+	return nil, fmt.Sprintf("No name fits %q", Clean(answer))
 }
 
 // picker is the model of the list: a filter, the rows that pass it, and the

@@ -116,9 +116,34 @@ func (s *Screen) QR(text string) {
 	switch {
 	case err != nil:
 		s.Notef("%s\n", err)
-	case s.ASCII || s.Plain:
-		s.Printf("%s", q.ASCII(maxQuiet))
 	default:
-		s.Printf("%s", q.Blocks(maxQuiet, s.Color))
+		room := 0
+		if s.OutIsTerminal() {
+			room = s.Width()
+		}
+		s.Printf("%s", q.draw(room, s.ASCII, s.Plain, s.Color))
 	}
+}
+
+// draw returns the code as it fits into a number of columns, 0 for any: in ASCII
+// where only that can be shown, or where plain is asked for and there is room;
+// else with half blocks. Where it does not fit, it is a line that says so.
+func (q *QR) draw(room int, ascii, plain, color bool) string {
+	for quiet := maxQuiet; quiet >= 1; quiet-- {
+		side := q.Size() + 2*quiet
+		switch {
+		case (ascii || plain) && (room == 0 || 2*side <= room):
+			return q.ASCII(quiet)
+		case !ascii && !plain && (room == 0 || side <= room):
+			return q.Blocks(quiet, color)
+		}
+	}
+	least := q.Size() + 2
+	switch {
+	case plain && !ascii:
+		return q.draw(room, false, false, false)
+	case ascii:
+		least *= 2
+	}
+	return fold(fmt.Sprintf("No room for the QR code: it takes %s. The link above says the same; a shorter label makes the code smaller.", Count(least, "column")), room, "\n") + "\n"
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -20,17 +21,26 @@ type walletPage struct {
 type action struct {
 	key, name, says string
 	open            func(s *screens, row WalletRow) page
+	watched         string // why a wallet without keys cannot; empty: it can
+}
+
+// refused says why this cannot be done with a wallet, empty where it can.
+func (a *action) refused(row WalletRow) string {
+	if row.Keys == NoKeys {
+		return a.watched
+	}
+	return ""
 }
 
 // actions are all of them, in the order shown.
 var actions = []action{
-	{"s", "Send", "pay from this wallet", func(s *screens, w WalletRow) page { return newSendPage(s, w, Order{}, false) }},
-	{"r", "Receive", "an address to be paid at, with its QR code", func(s *screens, w WalletRow) page { return newReceivePage(s, w) }},
-	{"h", "History", "what came and what went", func(s *screens, w WalletRow) page { return newHistoryPage(s, w) }},
-	{"d", "Details", "path, public key, coins", func(s *screens, w WalletRow) page { return newDetailsPage(s, w) }},
-	{"n", "Rename", "give it another name", func(s *screens, w WalletRow) page { return newRenamePage(s, w) }},
-	{"l", "Label", "remember something of an address", func(s *screens, w WalletRow) page { return newLabelPage(s, w) }},
-	{"w", "Words", "show what brings this wallet back", func(s *screens, w WalletRow) page { return newWordsPage(s, w) }},
+	{"s", "Send", "pay from this wallet", func(s *screens, w WalletRow) page { return newSendPage(s, w, Order{}, false) }, "no keys here: lode psbt create, then sign it where they are"},
+	{"r", "Receive", "an address to be paid at, with its QR code", func(s *screens, w WalletRow) page { return newReceivePage(s, w) }, ""},
+	{"h", "History", "what came and what went", func(s *screens, w WalletRow) page { return newHistoryPage(s, w) }, ""},
+	{"d", "Details", "path, public key, coins", func(s *screens, w WalletRow) page { return newDetailsPage(s, w) }, ""},
+	{"n", "Rename", "give it another name", func(s *screens, w WalletRow) page { return newRenamePage(s, w) }, ""},
+	{"l", "Label", "remember something of an address", func(s *screens, w WalletRow) page { return newLabelPage(s, w) }, ""},
+	{"w", "Words", "show what brings this wallet back", func(s *screens, w WalletRow) page { return newWordsPage(s, w) }, "none here: it is only watched, its words are where its keys are"},
 }
 
 func newWalletPage(s *screens, row WalletRow) *walletPage { return &walletPage{s: s, row: row} }
@@ -66,10 +76,14 @@ func (p *walletPage) body(width, _ int) (string, *tea.Cursor) {
 	}
 	fmt.Fprintf(&b, "  %s  %s\n\n", faintStyle.Render("Address  "), Short(p.row.Address, width-14))
 	for i, a := range actions {
-		line := fmt.Sprintf("%s  %-8s  %s", a.key, a.name, a.says)
-		if i == p.at {
+		refused := a.refused(p.row)
+		line := clip(fmt.Sprintf("%s  %-8s  %s", a.key, a.name, cmp.Or(refused, a.says)), width-2)
+		switch {
+		case i == p.at:
 			b.WriteString(markStyle.Render("> "+line) + "\n")
-		} else {
+		case refused != "":
+			b.WriteString(faintStyle.Render("  "+line) + "\n")
+		default:
 			b.WriteString("  " + line + "\n")
 		}
 	}
@@ -89,16 +103,26 @@ func (p *walletPage) update(msg tea.Msg) tea.Cmd {
 	case "down", "tab", "j":
 		p.at = min(len(actions)-1, p.at+1)
 	case "enter", "right":
-		return p.s.push(actions[p.at].open(p.s, p.row))
+		return p.open()
 	default:
 		for i, a := range actions {
 			if a.key == name {
 				p.at = i
-				return p.s.push(a.open(p.s, p.row))
+				return p.open()
 			}
 		}
 	}
 	return nil
+}
+
+// open does what is under the cursor, or says why it cannot be done.
+func (p *walletPage) open() tea.Cmd {
+	a := &actions[p.at]
+	if why := a.refused(p.row); why != "" {
+		p.s.flash = a.name + ": " + why
+		return nil
+	}
+	return p.s.push(a.open(p.s, p.row))
 }
 
 // detailsPage tells about a wallet.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,9 +45,6 @@ func (s *Screen) walletsPlain(ctx context.Context, t Teller) error {
 			return ErrCancelled
 		}
 		pick := walletChoices(rows)
-		for i := range pick.Choices {
-			pick.Choices[i].Cells[5] = Short(pick.Choices[i].Cells[5], 14)
-		}
 		s.Notef("Ctrl-C leaves.\n")
 		picked, err := s.pickPlain(ctx, pick)
 		if err != nil {
@@ -70,7 +68,7 @@ func (s *Screen) walletPlain(ctx context.Context, t Teller, row WalletRow) error
 	for {
 		s.Notef("\n%s, number %d: %s spendable, %s immature, %s pending\n", Clean(row.Name), row.Number, row.Spendable, row.Immature, row.Pending)
 		for i, a := range actions {
-			s.Notef("  %d  %s: %s\n", i+1, a.name, a.says)
+			s.Notef("  %d  %s: %s\n", i+1, a.name, cmp.Or(a.refused(row), a.says))
 		}
 		answer, err := s.askOr(ctx, "Number, or Enter to go back", "")
 		if err != nil {
@@ -79,6 +77,10 @@ func (s *Screen) walletPlain(ctx context.Context, t Teller, row WalletRow) error
 		n, err := strconv.Atoi(answer)
 		if err != nil || n < 1 || n > len(do) {
 			s.Notef("There is 1 to %d.\n", len(do))
+			continue
+		}
+		if why := actions[n-1].refused(row); why != "" {
+			s.Notef("%s: %s\n", actions[n-1].name, why)
 			continue
 		}
 		err = do[n-1](ctx, t, row)
@@ -213,7 +215,7 @@ func (s *Screen) receivePlain(ctx context.Context, t Teller, row WalletRow) erro
 	if err != nil {
 		return err
 	}
-	s.Notef("%s", q.ASCII(maxQuiet))
+	s.Notef("%s", q.draw(s.Width(), s.ASCII, true, false))
 	return nil
 }
 

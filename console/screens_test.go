@@ -31,6 +31,7 @@ type fakeTeller struct {
 	labels  map[string]string
 	renamed string
 	total   int // of the history
+	base    int // on top of its balances and amounts
 	fresh   int
 	link    string // of Quote: sets the fields
 }
@@ -43,6 +44,7 @@ func newFakeTeller() *fakeTeller {
 		t.rows = append(t.rows, WalletRow{
 			Number: i + 1, Name: name, Kind: "bech32", Address: "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk",
 			Spendable: fmt.Sprintf("%d.99999690", 109*(i+1)), Immature: fmt.Sprintf("%d.00001550", 5000/(i*i*i+1)), Pending: "0.00000000",
+			Keys: SealedKeys,
 		})
 	}
 	return t
@@ -123,7 +125,7 @@ func (f *fakeTeller) History(_ context.Context, _, skip, limit int) (Past, error
 	past := Past{Total: f.total, Balance: "5109.99999690"}
 	for i := skip; i < min(f.total, skip+limit); i++ {
 		r := PastRow{
-			When: "2026-01-31 15:04", Direction: "in", With: "Wallet3", Amount: "+1.50000000", Balance: fmt.Sprintf("%d.00000000", f.total-i),
+			When: "2026-01-31 15:04", Direction: "in", With: "Wallet3", Amount: "+1.50000000", Balance: fmt.Sprintf("%d.00000000", f.base+f.total-i),
 			Confirmations: fmt.Sprint(i), TxID: testTxID, Address: "bcrt1qp7shgcwx3mpzgxjvff0d77vuhchcldzfxnktde",
 		}
 		switch i % 4 {
@@ -133,6 +135,10 @@ func (f *fakeTeller) History(_ context.Context, _, skip, limit int) (Past, error
 			r.Direction, r.With, r.Amount, r.Note = "mined", "", "+50.00000282", "88 blocks until it can be spent"
 		case 3:
 			r.With = "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk"
+		}
+		if f.base > 0 {
+			r.Amount = fmt.Sprintf("%s%d%s", r.Amount[:1], f.base/10, r.Amount[len(r.Amount)-9:])
+			r.Confirmations = "12,345"
 		}
 		past.Rows = append(past.Rows, r)
 	}
@@ -237,6 +243,10 @@ var screenShots = []struct {
 	{"list-nothing", []string{"zzz"}, nil},
 	{"wallet", []string{"enter"}, nil},
 	{"wallet-wide", []string{"down", "down", "enter"}, nil},
+	{"wallet-watched", []string{"enter"}, watchOnly},
+	{"wallet-watched-words", []string{"enter", "w"}, watchOnly},
+	{"list-many", []string{"allet10", "end"}, manyRich},
+	{"history-rich", []string{"enter", "h"}, manyRich},
 	{"send", []string{"enter", "s"}, nil},
 	{"send-quote", []string{"enter", "s", "Wallet2", "tab", "1.5"}, nil},
 	{"send-wrong", []string{"enter", "s", "Walet2", "tab", "1000"}, func(t *fakeTeller) {
@@ -273,6 +283,23 @@ var screenShots = []struct {
 	{"words", []string{"enter", "w"}, nil},
 	{"words-locked", []string{"enter", "w", "enter"}, func(t *fakeTeller) { t.words = func(string) error { return ErrLocked } }},
 	{"words-shown", []string{"enter", "w", "enter"}, nil},
+}
+
+// watchOnly makes the first wallet one without keys.
+func watchOnly(t *fakeTeller) {
+	t.rows[0].Keys, t.rows[0].Kind = NoKeys, "bech32 · only watched"
+}
+
+// manyRich has as many wallets and as large sums as there may be.
+func manyRich(t *fakeTeller) {
+	t.rows = nil
+	for i := range 1032 {
+		t.rows = append(t.rows, WalletRow{
+			Number: i + 1, Name: fmt.Sprintf("Wallet%d", i+1), Kind: "bech32", Address: "bcrt1q6rz28mcfaxtmd6v789l9rrlrusdprr9pz3cppk",
+			Spendable: "105000.00000000", Immature: "15000.00000000", Pending: "-1000.00000000", Keys: SealedKeys,
+		})
+	}
+	t.base = 100_000
 }
 
 // TestScreens compares every screen at both sizes with the files under

@@ -19,6 +19,73 @@ type Table struct {
 	// Shrink are columns of addresses and hashes. On a terminal that is too
 	// narrow they are cut in their middle, the widest first.
 	Shrink []int
+	// Drop are columns that are left out where that is not enough, the first one
+	// first. What was left out is said.
+	Drop []int
+}
+
+// dropped returns the columns that must be left out, so that the others fit into
+// room columns with those of Shrink as narrow as they get.
+func (t *Table) dropped(widths []int, room int) []int {
+	need := -2
+	for i, width := range widths {
+		if slices.Contains(t.Shrink, i) {
+			width = min(width, leastColumn)
+		}
+		need += width + 2
+	}
+	for n, i := range t.Drop {
+		if need <= room {
+			return t.Drop[:n]
+		}
+		width := widths[i]
+		if slices.Contains(t.Shrink, i) {
+			width = min(width, leastColumn)
+		}
+		need -= width + 2
+	}
+	return t.Drop
+}
+
+// without returns the table without some of its columns, and their names.
+func (t *Table) without(columns []int) (left Table, names []string) {
+	if len(columns) == 0 {
+		return *t, nil
+	}
+	at := make([]int, len(t.Head)) // where a column goes
+	n := 0
+	for i := range t.Head {
+		if at[i] = n; slices.Contains(columns, i) {
+			at[i] = -1
+			names = append(names, t.Head[i])
+			continue
+		}
+		n++
+	}
+	keep := func(row []string) []string {
+		var kept []string
+		for i, cell := range row {
+			if at[i] >= 0 {
+				kept = append(kept, cell)
+			}
+		}
+		return kept
+	}
+	left = Table{Head: keep(t.Head), Foot: keep(t.Foot)}
+	for i := range t.Head {
+		if at[i] >= 0 {
+			left.Right = append(left.Right, i < len(t.Right) && t.Right[i])
+		}
+	}
+	for _, row := range t.Rows {
+		left.Rows = append(left.Rows, keep(row))
+	}
+	for _, i := range t.Shrink {
+		if at[i] >= 0 {
+			left.Shrink = append(left.Shrink, at[i])
+		}
+	}
+	return left, names
 }
 
 // leastColumn is how far a column shrinks. Policy.
@@ -55,19 +122,32 @@ var (
 // Table prints t with two spaces between columns. Widths are those of the
 // characters as shown, so that names in any script line up.
 func (s *Screen) Table(t Table) {
+	room := 0
+	if s.OutIsTerminal() {
+		room = s.Width()
+	}
+	s.tableIn(t, room)
+}
+
+// widths are those that the columns would like to have.
+func (t *Table) widths() []int {
 	widths := make([]int, len(t.Head))
-	measure := func(row []string) {
+	for _, row := range append([][]string{t.Head, t.Foot}, t.Rows...) {
 		for i, cell := range row {
 			widths[i] = max(widths[i], lipgloss.Width(cell))
 		}
 	}
-	measure(t.Head)
-	measure(t.Foot)
-	for _, row := range t.Rows {
-		measure(row)
-	}
-	if s.OutIsTerminal() {
-		t.fit(widths, s.Width())
+	return widths
+}
+
+// tableIn prints t into a number of columns, 0 for as many as it takes.
+func (s *Screen) tableIn(t Table, room int) {
+	widths := t.widths()
+	var lacks []string
+	if room > 0 {
+		t, lacks = t.without(t.dropped(widths, room))
+		widths = t.widths()
+		t.fit(widths, room)
 	}
 	out := bufio.NewWriter(s.Out)
 	defer out.Flush()
@@ -96,6 +176,9 @@ func (s *Screen) Table(t Table) {
 	}
 	if len(t.Foot) > 0 {
 		out.WriteString(s.Bold(line(t.Foot)) + "\n")
+	}
+	if len(lacks) > 0 {
+		out.WriteString(s.Faint(fold("No room for: "+List(lacks)+". A wider terminal shows it.", room, "\n")) + "\n")
 	}
 }
 

@@ -141,10 +141,6 @@ func missingChoice(wallets []rpc.Wallet, flag string) error {
 	return usagef("which wallet? say it with %s: %s", flag, console.List(names))
 }
 
-// pickAddress is how many characters of an address the list shows, so that a
-// row fits into 80 columns. Policy.
-const pickAddress = 14
-
 // walletPick is the list to choose a wallet from. It marks the wallet of the
 // name in sender.
 func walletPick(title string, wallets []rpc.Wallet, sender string) console.Pick {
@@ -152,6 +148,7 @@ func walletPick(title string, wallets []rpc.Wallet, sender string) console.Pick 
 		Title:   title,
 		Head:    []string{"#", "Name", "Spendable", "Immature", "Pending", "Address"},
 		Right:   []bool{true, false, true, true, true, false},
+		Shrink:  []int{1, 5},
 		Choices: make([]console.Choice, len(wallets)),
 	}
 	for i, w := range wallets {
@@ -163,7 +160,7 @@ func walletPick(title string, wallets []rpc.Wallet, sender string) console.Pick 
 			Number: w.Number, Name: w.Name, Key: w.Address,
 			Cells: []string{
 				strconv.Itoa(w.Number), name, w.Spendable.String(),
-				w.Immature.String(), w.Pending.String(), console.Short(w.Address, pickAddress),
+				w.Immature.String(), w.Pending.String(), w.Address,
 			},
 		}
 	}
@@ -175,7 +172,8 @@ func (p *program) walletTable(wallets []rpc.Wallet, sums bool) {
 	t := console.Table{
 		Head:   []string{"#", "Name", "Type", "Address", "Spendable", "Immature", "Pending"},
 		Right:  []bool{true, false, false, false, true, true, true},
-		Shrink: []int{3},
+		Shrink: []int{3, 1},
+		Drop:   []int{2, 3},
 	}
 	var spendable, immature, pending rpc.Amount
 	for _, w := range wallets {

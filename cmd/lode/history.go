@@ -69,7 +69,8 @@ func (p *program) showHistory(f history, w rpc.Wallet, h rpc.History) {
 	}
 	t := console.Table{
 		Head:  []string{"Conf", "When", "", "With", "Amount", "Fee", "Balance"},
-		Right: []bool{true, false, false, false, true, true, true}, Shrink: []int{3, 1},
+		Right: []bool{true, false, false, false, true, true, true}, Shrink: []int{3},
+		Drop: []int{5, 0, 3},
 	}
 	for _, e := range h.Entries {
 		r := historyRow(e)
