@@ -203,9 +203,9 @@ type planner struct {
 }
 
 func newPlanner(payments []Payment, o *Options) (*planner, error) {
-	p := &planner{Options: o, payments: payments, weights: weights{solve: o.Solve, tip: o.Tip}}
+	p := &planner{Options: o, payments: payments, weights: weights{solve: o.Solve, tip: o.Tip, alone: o.Alone}}
 	if o.LockFixed {
-		p.weights.lockTime = o.LockTime
+		p.weights.lockTime, p.weights.lockFixed = o.LockTime, true
 	}
 	if o.MaxFee == 0 {
 		o.MaxFee = DefaultMaxFee

@@ -1,6 +1,7 @@
 package wallet
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -37,6 +38,7 @@ func (p *planner) draft(chosen []candidate) (*Draft, error) {
 			return nil, fmt.Errorf("%w: the coins add up to more than %s", ErrAmount, consensus.MaxMoney)
 		}
 	}
+	p.openLocks(d.Tx, chosen)
 	for _, pay := range p.payments {
 		d.Tx.AddTxOut(wire.NewTxOut(int64(pay.Value), pay.Script))
 	}
@@ -60,13 +62,32 @@ func (p *planner) input(c *candidate) *wire.TxIn {
 	case ok:
 		in.Sequence = asked
 	case c.sequence != 0:
-		in.Sequence = c.sequence
+		in.Sequence = cmp.Or(c.usable.older, c.sequence)
+	case c.usable.older != 0 && !p.Final:
+		in.Sequence = c.usable.older
 	case p.Final:
 		in.Sequence = FinalSequence
 	default:
 		in.Sequence = Sequence
 	}
 	return in
+}
+
+// openLocks raises the locktime to the absolute locks that coins have met and that
+// others may want to use, as far as that goes with the locks that coins need.
+func (p *planner) openLocks(tx *wire.MsgTx, chosen []candidate) {
+	var needed, usable uint32
+	for i := range chosen {
+		needed = laterLock(needed, chosen[i].lockTime)
+	}
+	for i := range chosen {
+		if l := chosen[i].usable.after; l != 0 {
+			usable = laterAfter(needed, usable, l)
+		}
+	}
+	if !p.LockFixed && usable != 0 {
+		tx.LockTime = laterLock(tx.LockTime, usable)
+	}
 }
 
 // laterLock is the locktime that satisfies both. A lock by time takes the place

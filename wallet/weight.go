@@ -1,16 +1,13 @@
 package wallet
 
 import (
-	"errors"
 	"fmt"
 
-	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/descriptor"
-	"github.com/lode-chain/lode/miniscript"
 )
 
 // Weights of parts of a transaction. Signatures are counted at their largest:
@@ -37,13 +34,17 @@ type spending struct {
 	sequence uint32 // that the input must have, 0: any
 	lockTime uint32 // that the transaction must have at least, 0: any
 
+	// Locks that the coin has met and that other ways to spend it may ask for,
+	// so that they can be taken too. Not needed for this one.
+	usable lock
+
 	// Not now: the lock that has to pass first. Zero: it can be spent.
 	waits lock
 	// Keys of others must sign too.
 	others bool
 }
 
-// lock is a time lock that has not passed.
+// lock is a time lock: relative, absolute, or both.
 type lock struct {
 	older, after uint32
 }
@@ -69,20 +70,19 @@ func outputWeight(script []byte) int64 {
 	return 4 * int64((&wire.TxOut{PkScript: script}).SerializeSize())
 }
 
-// dummy signatures, of the largest size.
-var (
-	dummyECDSA   = make([]byte, 72)
-	dummySchnorr = make([]byte, 64)
-)
-
 // weights finds out what it takes to spend coins. All scripts of a chain are
 // spent alike, so each is asked about once, and once more for each state of its
 // time locks.
 type weights struct {
-	solve    Solver // nil: scripts of one key
-	tip      Tip
-	lockTime uint32 // that is asked for: locks up to it pass with it; 0: none is
-	known    map[chainKind]*chainSpending
+	solve Solver // nil: scripts of one key
+	tip   Tip
+	// A locktime that is asked for: locks up to it pass with it.
+	lockTime  uint32
+	lockFixed bool
+	alone     bool // the wallet signs by itself: what others could do does not count
+	tx        *wire.MsgTx
+	input     int // of tx, if that is set: its sequence and locktime say what has passed
+	known     map[chainKind]*chainSpending
 }
 
 // chainKind is a chain and a kind of its scripts: combo() has several.
@@ -150,68 +150,6 @@ func (k *chainSpending) state(w *weights, c *Coin) string {
 	return string(b)
 }
 
-// reckon satisfies the coin's script with signatures that sign nothing: with the
-// wallet's own keys where it has some, else with all. When that does not do now,
-// it takes the keys of others, and then locks to come.
-func (w *weights) reckon(c *Coin) (way spending, locks []lock, err error) {
-	out, err := w.solve(c)
-	if err != nil {
-		return way, nil, err
-	}
-	own := make(map[string]bool)
-	for i := range out.Keys {
-		if _, ok := out.Keys[i].PrivateKey(); ok {
-			own[string(out.Keys[i].Public)], own[string(out.Keys[i].XOnly())] = true, true
-			if len(out.InternalKey) == 0 && len(out.Script) == 34 {
-				own[string(out.Script[2:])] = true // rawtr: the output key signs
-			}
-		}
-	}
-	asked := make(map[lock]bool)
-	try := func(all, later bool) (*descriptor.Satisfaction, error) {
-		return out.Satisfy(descriptor.Material{
-			Signature: func(pub []byte, leaf *chainhash.Hash) ([]byte, bool) {
-				if len(pub) == 32 {
-					return dummySchnorr, all || own[string(pub)]
-				}
-				return dummyECDSA, all || own[string(pub)]
-			},
-			Preimage: func(miniscript.Hash, []byte) ([]byte, bool) { return make([]byte, 32), all },
-			Older: func(n uint32) bool {
-				if l := (lock{older: n}); !asked[l] {
-					asked[l], locks = true, append(locks, l)
-				}
-				return later || w.older(c, n)
-			},
-			After: func(n uint32) bool {
-				if l := (lock{after: n}); !asked[l] {
-					asked[l], locks = true, append(locks, l)
-				}
-				return later || w.after(n)
-			},
-		})
-	}
-	tries := []struct{ all, later bool }{{true, false}, {true, true}}
-	if len(own) > 0 {
-		tries = []struct{ all, later bool }{{false, false}, {false, true}, {true, false}, {true, true}}
-	}
-	for _, t := range tries {
-		s, e := try(t.all, t.later)
-		if e == nil {
-			way = spendingOf(s)
-			way.others = t.all && len(own) > 0
-			if t.later {
-				way.waits = lock{s.Sequence, s.LockTime}
-			}
-			return way, locks, nil
-		}
-		if err == nil || !errors.Is(e, descriptor.ErrUnsatisfiable) {
-			err = e
-		}
-	}
-	return way, nil, err
-}
-
 // spendingOf measures an input.
 func spendingOf(s *descriptor.Satisfaction) spending {
 	script := int64(len(s.ScriptSig))
@@ -228,6 +166,8 @@ func spendingOf(s *descriptor.Satisfaction) spending {
 // older says whether a relative lock has passed in the next block (BIP68).
 func (w *weights) older(c *Coin, n uint32) bool {
 	switch {
+	case w.tx != nil:
+		return olderMet(n, w.tx.TxIn[w.input].Sequence)
 	case n&sequenceOff != 0:
 		return true
 	case c.Height == Unconfirmed:
@@ -242,6 +182,9 @@ func (w *weights) older(c *Coin, n uint32) bool {
 
 // after says whether an absolute lock has passed in the next block (BIP113).
 func (w *weights) after(n uint32) bool {
+	if w.tx != nil {
+		return afterMet(n, w.tx.LockTime)
+	}
 	if afterMet(n, w.lockTime) {
 		return true
 	}
@@ -311,9 +254,10 @@ func SignedWeight(coins []Coin, scripts [][]byte) int64 {
 // coins are those that it spends, in the order of its inputs. Coins that the
 // solver does not know are counted as Core counts them: by what their input has.
 func WeightOf(tx *wire.MsgTx, coins []Coin, solve Solver) int64 {
-	w := weights{solve: solve, tip: Tip{Height: maxHeight}}
+	w := weights{solve: solve, tx: tx}
 	var s size
 	for i := range coins {
+		w.input = i
 		way, err := w.of(&coins[i])
 		if err != nil {
 			in := tx.TxIn[i]
@@ -327,5 +271,3 @@ func WeightOf(tx *wire.MsgTx, coins []Coin, solve Solver) int64 {
 	}
 	return s.total()
 }
-
-const maxHeight = 1<<31 - 2
