@@ -61,7 +61,7 @@ func errorf(kind ErrorKind, format string, args ...any) *Error {
 // hint explains a failure of Decode to the person who typed s, and may make its
 // kind more exact.
 func hint(s string, e *Error, p *network.Params) string {
-	if text := strangeCharacter(s); text != "" {
+	if text := StrangeCharacter(s); text != "" {
 		e.Kind = ErrCharacter
 		return text
 	}
@@ -139,9 +139,10 @@ func keyInstead(s string) string {
 	return ""
 }
 
-// strangeCharacter describes the first character outside printable ASCII; white
-// space at either end is left to the decoders.
-func strangeCharacter(s string) string {
+// StrangeCharacter describes the first character outside printable ASCII: where it
+// is and what it looks like. It is empty when there is none; white space at either
+// end is left to the decoders.
+func StrangeCharacter(s string) string {
 	position := 0
 	for i, r := range s {
 		position++

@@ -76,7 +76,7 @@ func DecodeBase58Check(s string, maxBytes int) ([]byte, error) {
 	if payload, ok := decodeBase58Check(s, maxBytes); ok {
 		return payload, nil
 	}
-	if text := strangeCharacter(s); text != "" {
+	if text := StrangeCharacter(s); text != "" {
 		return nil, &Error{Kind: ErrCharacter, Message: "Invalid base58 encoding", Hint: text}
 	}
 	if _, ok := decodeBase58(s, maxBytes+4); ok {

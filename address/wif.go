@@ -53,7 +53,7 @@ func wifError(s string) *Error {
 		Kind: ErrFormat, Message: "Invalid private key encoding",
 		Hint: "not a private key in wallet import format",
 	}
-	if text := strangeCharacter(s); text != "" {
+	if text := StrangeCharacter(s); text != "" {
 		e.Kind, e.Hint = ErrCharacter, text
 	} else if raw, ok := decodeBase58(s, 38); ok && len(raw) >= 37 {
 		e.Kind, e.Hint = ErrChecksum, "the private key has a typing error: its checksum does not match"

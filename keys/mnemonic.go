@@ -22,6 +22,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/lode-chain/lode/address"
 )
 
 // PublishedWords is the mnemonic of BIP39's first test vector, which everybody
@@ -76,6 +78,9 @@ func (e *MnemonicError) Error() string {
 		return fmt.Sprintf("word %d is not in the %s list", e.Index, e.Language)
 	}
 	text := fmt.Sprintf("word %d, %q, is not in the %s list", e.Index, norm.NFC.String(e.Word), e.Language)
+	if strange := address.StrangeCharacter(e.Word); strange != "" && e.Language == English {
+		text += ": its " + strange
+	}
 	if len(e.Nearest) > 0 {
 		text += "; did you mean " + norm.NFC.String(strings.Join(e.Nearest, ", ")) + "?"
 	}

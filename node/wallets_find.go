@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/internal/vault"
@@ -53,14 +54,21 @@ func (w *wallets) find(wanted string) (*vault.Wallet, error) {
 }
 
 // looksLikeAddress says whether a text that is neither a name nor an address
-// was meant as the latter.
+// was meant as the latter. A few of its characters may be of another alphabet, or
+// none that one sees.
 func looksLikeAddress(text string) bool {
+	usual, strange := 0, 0
 	for _, r := range text {
-		if (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
+		switch {
+		case r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
+			usual++
+		case r < utf8.RuneSelf:
 			return false
+		default:
+			strange++
 		}
 	}
-	return len(text) >= 20
+	return usual >= 20 && strange <= 3
 }
 
 func (w *wallets) byScript(script []byte, text string) (*vault.Wallet, error) {

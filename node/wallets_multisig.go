@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/descriptor"
 	"github.com/lode-chain/lode/internal/vault"
 	"github.com/lode-chain/lode/keys"
@@ -210,6 +211,9 @@ func (w *wallets) watchable(text string, t keys.Type) ([]rpc.DescriptorImport, e
 	}
 	desc := "addr(" + text + ")"
 	if _, err := descriptor.Parse(desc, w.host.params); err != nil {
+		if _, wrong := address.Decode(text, w.host.params); wrong != nil && looksLikeAddress(text) {
+			return nil, rpc.Errorf(rpc.CodeInvalidAddress, "%s", wrong)
+		}
 		return nil, rpc.Errorf(rpc.CodeInvalidAddress, "%q is no extended public key, no descriptor and no address of network %s: %s", clipped(text), w.host.params.Name, descriptorError(err, true).Message)
 	}
 	return []rpc.DescriptorImport{{Desc: &desc}}, nil
