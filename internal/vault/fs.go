@@ -5,6 +5,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/lode-chain/lode/internal/platform"
@@ -33,7 +34,8 @@ type FS interface {
 	// Truncate cuts an existing regular file and syncs it.
 	Truncate(name string, size int64) error
 	Rename(from, to string) error
-	// Supersede is Rename, and overwrites what was at to as far as it can.
+	// Supersede is Rename, and overwrites what was at to as far as it can, once no
+	// power loss can bring it back.
 	Supersede(from, to string) error
 	Remove(name string) error
 	// Wipe overwrites a regular file as far as it can and removes it.
@@ -131,7 +133,11 @@ func (Disk) Truncate(name string, size int64) error {
 func (Disk) Rename(from, to string) error { return os.Rename(from, to) }
 
 // Supersede is described at FS.
-func (Disk) Supersede(from, to string) error {
+func (Disk) Supersede(from, to string) error { return supersede(from, to, platform.SyncDir) }
+
+// supersede is Disk's Supersede with what makes the folder durable. Where that
+// fails the old bytes stay: after a power loss the name may be theirs again.
+func supersede(from, to string, syncDir func(string) error) error {
 	if runtime.GOOS == "windows" {
 		return os.Rename(from, to) // an open file cannot be renamed over there
 	}
@@ -143,7 +149,9 @@ func (Disk) Supersede(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}
-	overwrite(old, 0)
+	if syncDir(filepath.Dir(to)) == nil {
+		overwrite(old, 0)
+	}
 	return nil
 }
 

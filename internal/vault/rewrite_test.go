@@ -256,6 +256,50 @@ func TestDeleteAndDescriptorsSweep(t *testing.T) {
 	}
 }
 
+// TestSupersedeKeepsTheOldUntilDurable looks at the old bytes in the moment at
+// which a power loss could bring their name back, and where the folder could not
+// be made durable.
+func TestSupersedeKeepsTheOldUntilDurable(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("nothing is overwritten there")
+	}
+	for _, fails := range []error{nil, errInjected} {
+		dir := t.TempDir()
+		to, from := filepath.Join(dir, "wallet-1.secrets"), filepath.Join(dir, "wallet-1.secrets.tmp")
+		for name, text := range map[string]string{to: "old secret", from: "new secret"} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		old, err := os.Open(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer old.Close()
+		read := func() string {
+			b := make([]byte, 10)
+			if _, err := old.ReadAt(b, 0); err != nil {
+				t.Fatal(err)
+			}
+			return string(b)
+		}
+		synced := ""
+		err = supersede(from, to, func(d string) error {
+			if d != dir || string(mustRead(t, to)) != "new secret" {
+				t.Errorf("%s is synced before the rename", d)
+			}
+			synced = read()
+			return fails
+		})
+		if err != nil || synced != "old secret" {
+			t.Errorf("%v; the old bytes are %q while their name can come back", err, synced)
+		}
+		if gone := read() != "old secret"; gone != (fails == nil) {
+			t.Errorf("the sync: %v; old bytes overwritten: %v", fails, gone)
+		}
+	}
+}
+
 func TestDelete(t *testing.T) {
 	dir := t.TempDir()
 	v := open(t, dir, nil)
