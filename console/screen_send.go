@@ -35,6 +35,7 @@ type sendPage struct {
 	quote   *Quote
 	quoted  Order  // what quote is of
 	general string // what is wrong, where no field is to blame
+	notice  string // what has changed since it was shown
 	key     string // of the payment as it stands; another one for each change
 	paid    Paid
 	review  bool // Enter was pressed before the quote was there
@@ -92,7 +93,7 @@ func (p *sendPage) help() string {
 // changed drops what was computed and computes anew once the keys rest.
 func (p *sendPage) changed() tea.Cmd {
 	p.seq++
-	p.quote, p.general, p.key, p.review = nil, "", p.s.teller.NewKey(), false
+	p.quote, p.general, p.notice, p.key, p.review = nil, "", "", p.s.teller.NewKey(), false
 	o := p.order()
 	if p.pending = o.To != "" && o.Amount != ""; !p.pending {
 		return nil
@@ -236,14 +237,18 @@ func (p *sendPage) next() tea.Cmd {
 func (p *sendPage) pay(passphrase string) tea.Cmd {
 	p.step, p.general = stepPaying, ""
 	o := p.quoted
-	o.Key = p.key
+	o.Key, o.Plan = p.key, p.quote.Plan
 	// It is made or it is not, whatever key is pressed meanwhile, and the person
 	// is told which.
 	work := func(ctx context.Context) (Paid, error) {
 		return p.s.teller.Pay(context.WithoutCancel(ctx), o, passphrase)
 	}
 	return ask(p.s, work, func(paid Paid, err error) tea.Cmd {
+		var changed *ChangedError
 		switch {
+		case errors.As(err, &changed): // the new one is shown, and asked about
+			p.step, p.quote, p.notice, p.review = stepFill, nil, changed.Text, true
+			return p.compute()
 		case err == nil:
 			p.step, p.paid = stepPaid, paid
 			p.s.paid = &p.paid
@@ -282,6 +287,9 @@ func (p *sendPage) body(width, _ int) (string, *tea.Cursor) {
 	b.WriteString("\n")
 	switch p.step {
 	case stepReview:
+		if p.notice != "" {
+			b.WriteString(problem(p.notice, width) + "\n\n")
+		}
 		b.WriteString(boldStyle.Render("  Enter pays this.") + " Nothing has been paid yet.\n")
 	case stepPassphrase:
 		b.WriteString("  The wallets are locked. Nothing has been paid yet.\n\n")
@@ -300,7 +308,9 @@ func (p *sendPage) body(width, _ int) (string, *tea.Cursor) {
 
 func (p *sendPage) summary(width int) string {
 	q := p.quote
-	return pairLines([][2]string{
-		{"From", p.from.Name}, {"To", q.To}, {"Amount", q.Amount}, {"Fee", q.Fee}, {"Rate", q.Rate}, {"Change", q.Change}, {"Remains", q.Remains}, {"Note", q.Note},
-	}, width)
+	rows := [][2]string{
+		{"From", p.from.Name}, {"To", q.To}, {"Amount", q.Amount}, {"Fee", q.Fee}, {"Rate", q.Rate}, {"Change", q.Change},
+	}
+	rows = append(rows, q.More...)
+	return pairLines(append(rows, [2]string{"Remains", q.Remains}, [2]string{"Note", q.Note}), width)
 }

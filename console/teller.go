@@ -58,6 +58,12 @@ type InputError struct{ Field, Text string }
 // Error implements error.
 func (e *InputError) Error() string { return e.Text }
 
+// ChangedError says how a payment differs from what was shown. Nothing was paid.
+type ChangedError struct{ Text string }
+
+// Error implements error.
+func (e *ChangedError) Error() string { return e.Text }
+
 // WalletRow is a wallet as the list shows it.
 type WalletRow struct {
 	Number  int
@@ -116,12 +122,15 @@ type Order struct {
 	Amount string // "max" for all there is
 	Rate   string // sat/vB, or blocks to wait; empty is the node's choice
 	Key    string
+	Plan   string // the Quote that it was shown as; Pay makes that or returns a *ChangedError
 }
 
 // Quote is what a payment would be. All of it is ready to be shown.
 type Quote struct {
 	To, Amount, Fee, Change, Remains, Note string
 	Rate                                   string // why the fee rate is what it is
+	More                                   [][2]string
+	Plan                                   string // for Order.Plan
 	// Typed are the fields as a payment link set them, else empty.
 	TypedTo, TypedAmount string
 }

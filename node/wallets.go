@@ -45,6 +45,7 @@ type wallets struct {
 
 	scans scans // node/wallets_due.go
 	sent  sends // node/wallets_sends.go
+	plans plans // node/wallets_send_plan.go
 
 	// making is held from asking whether keys are here until their files are, so
 	// that nobody adds the same twice. It is taken before all other locks.

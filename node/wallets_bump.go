@@ -37,7 +37,7 @@ func (h *Host) registerBump(s *rpc.Server) {
 			oneParam,
 			{Name: "child", Type: rpc.Bool, Optional: true, Help: "Pay by a child: works for payments of others to the wallet too"},
 			{Name: "output", Type: rpc.Number, Optional: true, Help: "That the child spends (default: the wallet's largest)"},
-			{Name: "fee_rate", Type: rpc.Number, Optional: true, Help: "In sat/vB; of both together with child (default: as little more as is relayed)"},
+			{Name: "fee_rate", Type: rpc.Number, Optional: true, Help: "In sat/vB; of both together with child (default: 5 sat/vB more than it pays)"},
 			{Name: "target", Type: rpc.Number, Optional: true, Help: "Blocks within which it should be confirmed"},
 			{Name: "max_fee", Type: rpc.Any, Optional: true, Help: "Most that the fee may be, in coins (default 0.1)"},
 			{Name: "allow_high_fee", Type: rpc.Bool, Optional: true, Help: "Pay any fee"},
@@ -80,7 +80,7 @@ func (w *wallets) findBump(ctx context.Context, p *payment, v *walletView, txid 
 	case b.entry.Descendants.Count > 1:
 		return nil, rpc.CodeInvalidParameter.New("Transaction has descendants in the mempool")
 	case !signalsReplacement(b.Old):
-		return nil, rpc.CodeWallet.New("Transaction is not BIP 125 replaceable")
+		return nil, errFinal
 	case coins == nil && mine:
 		return nil, rpc.CodeWallet.New("Transaction contains inputs that don't belong to this wallet")
 	case coins == nil:
@@ -219,7 +219,7 @@ func (w *wallets) planBump(b *bump) error {
 			p.payees = append(p.payees, payee{Payment: wallet.Payment{Script: out.PkScript, Value: consensus.Amount(out.Value)}, to: to})
 		}
 	}
-	p.settled(coins)
+	w.settled(p, coins)
 	return nil
 }
 
@@ -275,11 +275,11 @@ func (w *wallets) bump(ctx context.Context, r rpc.BumpRequest) (rpc.BumpPlan, er
 	}
 	b, err := w.findBump(ctx, p, v, txid, true)
 	if err != nil {
-		return rpc.BumpPlan{}, err
+		return rpc.BumpPlan{}, unbumpable(err)
 	}
 	b.Rate = rate
 	if err := w.planBump(b); err != nil {
-		return rpc.BumpPlan{}, bumpError(err)
+		return rpc.BumpPlan{}, ownBumpError(err, rate, r.Target)
 	}
 	plan := w.bumpPlan(p, b.entry, b.Fee())
 	plan.Replaces, plan.PackageRate = txid.String(), plan.FeeRate

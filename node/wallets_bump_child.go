@@ -39,12 +39,12 @@ func (w *wallets) payForParent(ctx context.Context, v *walletView, p *payment, t
 	}
 	pack := w.packageOf(e, o.FeeRate)
 	if p.draft, err = wallet.PlanChild(coins, *parent, pack, *o); err != nil {
-		return rpc.BumpPlan{}, bumpError(err)
+		return rpc.BumpPlan{}, ownBumpError(err, o.FeeRate, r.Target)
 	}
 	to, _ := address.Encode(o.Change.Script, w.host.params)
 	p.payees = []payee{{Payment: wallet.Payment{Script: o.Change.Script}, to: to, name: p.file.Name()}}
 	next := p.changeNext // the output is no change to the plan, and yet a new address
-	p.settled(coins)
+	w.settled(p, coins)
 	p.changeNext = next
 	plan := w.bumpPlan(p, e, consensus.Amount(e.Fee))
 	plan.Parent, plan.Change = txid.String(), consensus.Amount(p.draft.Tx.TxOut[0].Value)

@@ -58,7 +58,7 @@ func (w *wallets) find(wanted string) (*vault.Wallet, error) {
 // none that one sees.
 func looksLikeAddress(text string) bool {
 	usual, strange := 0, 0
-	for _, r := range text {
+	for _, r := range strings.TrimSpace(text) {
 		switch {
 		case r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
 			usual++
@@ -217,6 +217,7 @@ func (w *wallets) row(file *vault.Wallet, b wallet.Balance, first *vault.Wallet)
 	r.Plain, r.Archived, r.Foreign, r.WatchOnly = file.Plain(), file.Archived(), file.Foreign(), head.WatchOnly
 	_, _, r.Scanning = w.scanning(head.Number)
 	r.Multisig = multisigText(head)
+	r.SingleKey = head.Source != vault.SourceDescriptors && head.Account == ""
 	return r
 }
 
@@ -236,7 +237,11 @@ func (w *wallets) list(ctx context.Context, all bool) ([]rpc.Wallet, error) {
 	rows := make([]rpc.Wallet, 0, len(files))
 	for _, file := range files {
 		if all || !file.Archived() {
-			rows = append(rows, w.row(file, balances[uint32(file.Number())], first))
+			row := w.row(file, balances[uint32(file.Number())], first)
+			if err := w.setApart(v, file, &row); err != nil {
+				return nil, err
+			}
+			rows = append(rows, row)
 		}
 	}
 	return rows, nil
@@ -253,7 +258,24 @@ func (w *wallets) show(ctx context.Context, file *vault.Wallet) (rpc.Wallet, err
 	if err != nil {
 		return rpc.Wallet{}, err
 	}
-	return w.describe(file, b), nil
+	row := w.describe(file, b)
+	return row, w.setApart(v, file, &row)
+}
+
+// setApart takes from what a wallet can pay with what it cannot just now. Only
+// some wallets have such coins: the others are not looked through.
+func (w *wallets) setApart(v *walletView, file *vault.Wallet, row *rpc.Wallet) error {
+	head := file.Header()
+	if len(file.LockedCoins()) == 0 && !file.Flag(flagAvoidReuse) && len(head.Descriptors) == 0 || row.Spendable == 0 {
+		return nil
+	}
+	coins, err := w.coinsOf(v, file)
+	if err != nil {
+		return err
+	}
+	sums := wallet.Reckon(coins, w.solver(file), tipOf(w.host.chain.ByHash(v.At.Hash)))
+	row.Spendable, row.Locked, row.TimeLocked, row.Reused = sums.Spendable, sums.Locked, sums.TimeLocked, sums.Reused
+	return nil
 }
 
 // owns says whether one of a wallet's scripts is this one.

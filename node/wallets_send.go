@@ -16,6 +16,7 @@ import (
 	"github.com/btcsuite/btcd/wire/v2"
 
 	"github.com/lode-chain/lode/address"
+	"github.com/lode-chain/lode/chain"
 	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/internal/vault"
 	"github.com/lode-chain/lode/keys"
@@ -48,7 +49,11 @@ type payment struct {
 	cosigned   bool // coins that need signatures of others may be taken
 	explain    bool
 	comment    string
+	data       string // hex, as it was asked for
 	options    wallet.Options
+
+	request [sha256.Size]byte // digest of what lode's methods were asked for
+	shown   string            // the plan that it has to be; empty: any
 
 	draft       *wallet.Draft
 	ring        *ring
@@ -56,6 +61,7 @@ type payment struct {
 	changeNext  uint32 // the change index plus one; 0: nothing new is issued
 	remaining   consensus.Amount
 	tip         int32
+	at          *chain.Entry // the tip
 	signatures  [][]wallet.Signature
 }
 
@@ -77,47 +83,64 @@ func (w *wallets) plan(ctx context.Context, p *payment) error {
 	for i := range p.payees {
 		payments[i] = p.payees[i].Payment
 	}
+	if w.resume(p, coins) {
+		w.settled(p, coins)
+		return nil
+	}
 	if p.draft, err = wallet.Plan(coins, payments, p.options); err != nil {
 		return err
 	}
-	p.settled(coins)
+	w.settled(p, coins)
+	if p.shown != "" && p.shown != planID(p.draft.Tx) {
+		return w.changed(p)
+	}
 	return nil
 }
 
 // fillOptions says what a plan has to know of the chain, the mempool and the
 // wallet's keys.
 func (w *wallets) fillOptions(v *walletView, p *payment) error {
-	random, err := newRandom(w.host.rand)
-	if err != nil {
-		return err
-	}
 	if err := w.setChange(p); err != nil {
 		return err
 	}
 	tip, o := w.host.chain.ByHash(v.At.Hash), &p.options
-	p.tip = tip.Height
+	p.tip, p.at = tip.Height, tip
+	random, err := w.randomOf(p, tip.Hash)
+	if err != nil {
+		return err
+	}
 	o.Must, o.Solve, o.Alone = p.must, w.solveFor(p), !p.cosigned
 	o.Policy, o.Rand = w.host.pool.Info(w.host.now()).Policy, random.below
 	o.Discard = w.discardRate(o)
-	o.Tip = wallet.Tip{Height: tip.Height, MedianTime: func(height int32) int64 { return tip.Ancestor(height).MedianTimePast() }}
+	o.Tip = tipOf(tip)
 	if !o.LockFixed {
 		o.LockTime = wallet.AntiSniping(tip.Height, tip.Time(), w.host.now().Unix(), random.below)
 	}
 	return nil
 }
 
-// settled notes what a draft leaves in the wallet.
-func (p *payment) settled(coins []wallet.Coin) {
-	p.remaining = p.draft.Change
+// settled notes what a draft leaves in the wallet to pay with.
+func (w *wallets) settled(p *payment, coins []wallet.Coin) {
+	p.remaining = 0
+	for i, out := range p.draft.Tx.TxOut {
+		if i == p.draft.ChangeAt && p.options.Change.Foreign {
+			continue
+		}
+		if _, mine := w.owns(p.file, out.PkScript); mine || i == p.draft.ChangeAt {
+			p.remaining += consensus.Amount(out.Value)
+		}
+	}
+	coins = slices.Clone(coins)
 	spends := make(map[wire.OutPoint]bool, len(p.draft.Coins))
 	for i := range p.draft.Coins {
 		spends[p.draft.Coins[i].OutPoint] = true
 	}
 	for i := range coins {
-		if coins[i].State == wallet.Spendable && !spends[coins[i].OutPoint] {
-			p.remaining += coins[i].Value
+		if spends[coins[i].OutPoint] {
+			coins[i].State = wallet.Spent
 		}
 	}
+	p.remaining += wallet.Reckon(coins, p.options.Solve, p.options.Tip).Spendable
 	if p.draft.Change == 0 {
 		p.changeNext = 0
 	}
@@ -221,6 +244,7 @@ func (w *wallets) result(p *payment) rpc.SendPlan {
 	}
 	if p.draft.Change > 0 {
 		plan.ChangeAddress, _ = address.Encode(p.options.Change.Script, w.host.params)
+		plan.ChangeForeign = p.options.Change.Foreign
 	}
 	for i, to := range p.payees {
 		at := i
@@ -236,6 +260,10 @@ func (w *wallets) result(p *payment) rpc.SendPlan {
 	if len(plan.Payments) > 0 {
 		plan.To, plan.ToName = plan.Payments[0].To, plan.Payments[0].ToName
 	}
+	if p.options.LockFixed {
+		plan.LockTime = &p.options.LockTime
+	}
+	plan.Data = p.data
 	if p.explain {
 		plan.Explain = w.story(p)
 	}
@@ -254,15 +282,37 @@ func (w *wallets) prepareSend(ctx context.Context, r rpc.SendRequest) (rpc.SendP
 		return rpc.SendPlan{}, err
 	}
 	defer p.close()
+	p.shown = ""
+	if r.Passphrase != "" { // what the keys can sign may depend on them
+		key, done, err := w.keyFor(r.Passphrase)
+		if err != nil {
+			return rpc.SendPlan{}, err
+		}
+		defer done()
+		p.opener = key
+	}
 	if r.Key != "" { // a payment that was made is shown, not what another would be
-		if plan, _, known, err := w.recorded(p, r.Key); known || err != nil {
+		if plan, tx, known, err := w.recorded(p, r.Key); known || err != nil {
+			if err == nil {
+				plan, _, err = w.latest(ctx, p, plan, tx)
+			}
 			return plan, err
 		}
 	}
-	if err := w.plan(ctx, p); err != nil {
-		return rpc.SendPlan{}, planError(err)
+	if err := w.planSend(ctx, p); err != nil {
+		return rpc.SendPlan{}, err
 	}
-	return w.result(p), nil
+	plan := w.result(p)
+	plan.Plan = w.keepShown(p)
+	return plan, nil
+}
+
+// planSend is plan for lode's methods.
+func (w *wallets) planSend(ctx context.Context, p *payment) error {
+	if err := w.plan(ctx, p); err != nil {
+		return planError(err)
+	}
+	return w.mature(p)
 }
 
 // send makes a payment: chosen, signed, recorded and in the mempool when it
@@ -302,8 +352,8 @@ func (w *wallets) pay(ctx context.Context, p *payment, key string) (rpc.SendPlan
 	if p.file.Header().WatchOnly {
 		return rpc.SendPlan{}, errWatchOnly(p.file)
 	}
-	if err := w.plan(ctx, p); err != nil {
-		return rpc.SendPlan{}, planError(err)
+	if err := w.planSend(ctx, p); err != nil {
+		return rpc.SendPlan{}, err
 	}
 	if err := w.sign(p); err != nil {
 		return rpc.SendPlan{}, err
@@ -465,11 +515,8 @@ func (w *wallets) repeat(ctx context.Context, p *payment, key string) (plan rpc.
 		return plan, known, err
 	}
 	txid := tx.TxHash()
-	if there, err := w.exists(ctx, txid); there || err != nil {
-		return plan, true, err
-	}
-	if by, err := w.successor(ctx, p.file, txid); by != "" || err != nil {
-		plan.TxID = by
+	plan, there, err := w.latest(ctx, p, plan, tx)
+	if there || err != nil {
 		return plan, true, err
 	}
 	switch _, err := w.host.pool.AcceptOwn(tx, w.host.now()); {
@@ -485,6 +532,39 @@ func (w *wallets) repeat(ctx context.Context, p *payment, key string) (plan rpc.
 			"the payment %s recorded under this key is in no block and is refused now (%v); it is tried again after each block: "+
 				"give it up with abandontransaction if it must not be made, then choose a new key", txid, err)
 	}
+}
+
+// latest returns a payment as it stands: itself, or the one with a higher fee that
+// has taken its place, with its own fee and change. There: one of them is in the
+// mempool or in a block.
+func (w *wallets) latest(ctx context.Context, p *payment, plan rpc.SendPlan, tx *wire.MsgTx) (latest rpc.SendPlan, there bool, err error) {
+	txid := tx.TxHash()
+	if there, err := w.exists(ctx, txid); there || err != nil {
+		return plan, there, err
+	}
+	by, err := w.successor(ctx, p.file, txid)
+	if by == "" || err != nil {
+		return plan, false, err
+	}
+	plan.TxID = by
+	sent, err := p.file.Send(by)
+	if err != nil {
+		return plan, true, walletError(err)
+	}
+	var kept sentDetails
+	if err := json.Unmarshal([]byte(sent.Details), &kept); err != nil {
+		return plan, true, fmt.Errorf("the payment %s cannot be read: %w", by, err)
+	}
+	plan.Fee, plan.FeeRate, plan.FeeReason, plan.VSize, plan.Inputs = kept.Fee, kept.FeeRate, kept.FeeReason, kept.VSize, kept.Inputs
+	plan.Change, plan.ChangeAddress, plan.ChangeForeign, plan.Remaining = kept.Change, kept.ChangeAddress, kept.ChangeForeign, kept.Remaining
+	plan.Replaceable = kept.Replaceable
+	if len(kept.Payments) == len(plan.Payments) { // same outputs, perhaps at other places
+		for i := range kept.Payments {
+			kept.Payments[i].ToName = plan.Payments[i].ToName
+		}
+		plan.Payments = kept.Payments
+	}
+	return plan, true, nil
 }
 
 // successor returns the payment that has taken the place of another one with a

@@ -119,7 +119,7 @@ func (c *coreWallet) takeRate(p *payment, rate wallet.FeeRate) error {
 	if rate < least {
 		return &coreRefusal{"Fee rate (" + rate.String() + ") is lower than the minimum fee rate setting (" + least.String() + ")"}
 	}
-	p.options.FeeRate, p.reason = rate, "as asked"
+	p.options.FeeRate, p.reason = rate, askedReason
 	return nil
 }
 
@@ -207,9 +207,9 @@ func sentReply(plan rpc.SendPlan, reason string, verbose bool) any {
 // coreReason is Core's word for where a fee rate comes from.
 func coreReason(p *payment) string {
 	switch p.reason {
-	case "default":
+	case usualReason:
 		return "Fallback fee"
-	case "as asked":
+	case askedReason:
 		return "PayTxFee set"
 	}
 	return "Half Target 60% Threshold"

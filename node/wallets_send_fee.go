@@ -17,6 +17,12 @@ import (
 // sat/vB (policy), twice what the mempool wants at least.
 const defaultFeeRate wallet.FeeRate = 2_000
 
+// Why a payment pays what it pays, in words.
+const (
+	usualReason = "nothing was asked: twice the least that is mined, a margin if the next blocks fill up"
+	askedReason = "as asked"
+)
+
 // maxTarget is the most blocks that a fee is estimated for (Core's highest
 // target); policy.
 const maxTarget = 1008
@@ -35,15 +41,15 @@ func (w *wallets) rateFor(satPerVB float64, target int) (wallet.FeeRate, string,
 		return max(rate, least), why, nil
 	case satPerVB == 0:
 		if rate, why := w.host.estimateFee(0); rate > max(least, defaultFeeRate) {
-			return rate, why, nil
+			return rate, "nothing was asked: " + why, nil
 		}
 		if least > defaultFeeRate {
-			return least, "the least that the mempool takes now", nil
+			return least, "nothing was asked: the least that the mempool takes now", nil
 		}
-		return defaultFeeRate, "default", nil
+		return defaultFeeRate, usualReason, nil
 	}
 	rate, err := w.feeRate(satPerVB)
-	return rate, "as asked", err
+	return rate, askedReason, err
 }
 
 // discardRate is the feerate at which change must be worth spending: that of a
@@ -56,7 +62,10 @@ func (w *wallets) discardRate(o *wallet.Options) wallet.FeeRate {
 // feeRate turns sat/vB into a rate that the mempool takes.
 func (w *wallets) feeRate(satPerVB float64) (wallet.FeeRate, error) {
 	least := wallet.FeeRate(w.host.pool.Info(w.host.now()).MinFee)
-	if math.IsNaN(satPerVB) || satPerVB < 0 || satPerVB > float64(wallet.MaxFeeRate)/1000 {
+	if math.IsInf(satPerVB, 0) || math.IsNaN(satPerVB) {
+		return 0, rpc.CodeInvalidParameter.New("a fee rate is a number of sat/vB, such as 2.5")
+	}
+	if satPerVB < 0 || satPerVB > float64(wallet.MaxFeeRate)/1000 {
 		return 0, rpc.Errorf(rpc.CodeInvalidParameter, "fee rate %s is not within %s to %d sat/vB", decimal(satPerVB), decimal(float64(least)/1000), wallet.MaxFeeRate/1000)
 	}
 	rate := wallet.FeeRate(math.Round(satPerVB * 1000))

@@ -39,11 +39,13 @@ func (h *Host) registerSend(s *rpc.Server) {
 	}
 	for _, m := range []rpc.Method{
 		{
-			Name: "lode_preparesend", Summary: "Computes a payment without making it.", Params: payment,
+			Name: "lode_preparesend", Summary: "Computes a payment without making it.", Params: append(slices.Clone(payment), passphraseParam),
 			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.prepareSend(ctx, r) }, h),
 		}, {
-			Name: "lode_send", Summary: "Makes a payment.", Params: append(slices.Clone(payment), passphraseParam),
+			Name: "lode_send", Summary: "Makes a payment.",
+			Params: append(slices.Clone(payment),
+				rpc.Param{Name: "plan", Type: rpc.String, Optional: true, Help: "Of lode_preparesend's reply: pay that, or when it has changed nothing"}, passphraseParam),
 			Example: `'{"from":"Wallet1","to":"Wallet2","amount":1.5}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.SendRequest) (any, error) { return w.send(ctx, r) }, h),
 		},
@@ -53,11 +55,12 @@ func (h *Host) registerSend(s *rpc.Server) {
 	h.registerCoreSend(s)
 	h.registerSign(s)
 	h.registerBump(s)
+	h.registerCoins(s)
 }
 
 // newPayment reads a request.
 func (w *wallets) newPayment(ctx context.Context, r rpc.SendRequest) (*payment, error) {
-	p := &payment{explain: r.Explain}
+	p := &payment{explain: r.Explain, request: digestOf(r), shown: r.Plan, data: r.Data}
 	var err error
 	if p.file, err = w.find(r.From); err != nil {
 		return nil, err

@@ -34,6 +34,9 @@ const (
 	CodeDeprecated        Code = -32
 	CodeAlreadyLoaded     Code = -35
 	CodeWalletExists      Code = -36
+
+	// CodePlanChanged is lode's own: a payment is no longer the one that was shown.
+	CodePlanChanged Code = -1001
 )
 
 // Error is what a method answers when it fails, and what Client.Call returns

@@ -78,27 +78,31 @@ type Settings struct {
 
 // Wallet is one row of lode_wallets and the reply of lode_wallet.
 type Wallet struct {
-	Number    int    `json:"number"` // from 1, stable, never reused
-	Name      string `json:"name"`
-	Type      string `json:"type"`      // bech32, bech32m, p2sh-segwit or legacy
-	Path      string `json:"path"`      // account path, e.g. m/84'/1'/0'; empty for an imported key
-	Address   string `json:"address"`   // its first receiving address
-	PublicKey string `json:"publickey"` // of that address, hex
-	Source    string `json:"source"`    // "words", "key" or "descriptors"
-	Default   bool   `json:"default"`
-	Encrypted bool   `json:"encrypted"`
-	Plain     bool   `json:"plain"`              // whoever reads its file can spend its coins
-	Published bool   `json:"published"`          // it is of the demonstration's words, which everybody knows
-	WatchOnly bool   `json:"watch_only"`         // it has no keys
-	Multisig  string `json:"multisig,omitempty"` // such as "2 of 3": how many of the keys sign
-	Archived  bool   `json:"archived"`           // hidden from lists
-	Foreign   bool   `json:"foreign"`            // under another passphrase than the others: its file was copied in
-	Spendable Amount `json:"spendable"`
-	Pending   Amount `json:"pending"`            // unconfirmed and paid by others
-	Immature  Amount `json:"immature"`           // mined, not yet spendable
-	Coins     int    `json:"coins"`              // unspent outputs, immature ones included
-	Birth     int32  `json:"birth"`              // height at which it was made
-	Scanning  bool   `json:"scanning,omitempty"` // its coins are still being looked for: the sums may lack some
+	Number     int    `json:"number"` // from 1, stable, never reused
+	Name       string `json:"name"`
+	Type       string `json:"type"`      // bech32, bech32m, p2sh-segwit or legacy
+	Path       string `json:"path"`      // account path, e.g. m/84'/1'/0'; empty for an imported key
+	Address    string `json:"address"`   // its first receiving address
+	PublicKey  string `json:"publickey"` // of that address, hex
+	Source     string `json:"source"`    // "words", "key" or "descriptors"
+	Default    bool   `json:"default"`
+	Encrypted  bool   `json:"encrypted"`
+	Plain      bool   `json:"plain"`                 // whoever reads its file can spend its coins
+	Published  bool   `json:"published"`             // it is of the demonstration's words, which everybody knows
+	WatchOnly  bool   `json:"watch_only"`            // it has no keys
+	SingleKey  bool   `json:"single_key"`            // it is one key: at Path of its words, or imported
+	Multisig   string `json:"multisig,omitempty"`    // such as "2 of 3": how many of the keys sign
+	Archived   bool   `json:"archived"`              // hidden from lists
+	Foreign    bool   `json:"foreign"`               // under another passphrase than the others: its file was copied in
+	Spendable  Amount `json:"spendable"`             // can be paid with now
+	Locked     Amount `json:"locked,omitempty"`      // locked by hand
+	Reused     Amount `json:"reused,omitempty"`      // at addresses that were spent from, where the wallet avoids them
+	TimeLocked Amount `json:"time_locked,omitempty"` // their time locks have not passed
+	Pending    Amount `json:"pending"`               // unconfirmed and paid by others
+	Immature   Amount `json:"immature"`              // mined, not yet spendable
+	Coins      int    `json:"coins"`                 // unspent outputs, immature ones included
+	Birth      int32  `json:"birth"`                 // height at which it was made
+	Scanning   bool   `json:"scanning,omitempty"`    // its coins are still being looked for: the sums may lack some
 }
 
 // MaxNewWallets is how many wallets one call makes. Policy.
@@ -138,6 +142,12 @@ type WalletKeys struct {
 	AddressPath string `json:"address_path"` // path of Address
 	PrivateKey  string `json:"private_key,omitempty"`
 	WIF         string `json:"wif,omitempty"`
+	// What it takes to restore the wallet besides.
+	Fingerprint    string   `json:"fingerprint,omitempty"`     // of the master key, with the words' own passphrase
+	BIP39          bool     `json:"bip39_passphrase"`          // the words have a passphrase of their own, and do not restore the wallet without
+	RestoreGap     int      `json:"restore_gap,omitempty"`     // gap limit that a search needs, if it is above the common 20
+	RestoreCommand string   `json:"restore_command,omitempty"` // that restores the wallet, but for Added
+	Added          []string `json:"added,omitempty"`           // descriptors that words or key alone do not bring back
 }
 
 // RestoreWords asks for the wallets of a mnemonic: lode_restorewords.
@@ -155,6 +165,7 @@ type RestoreWords struct {
 type Restored struct {
 	Wallets []Wallet `json:"wallets"` // made now
 	Already []Wallet `json:"already"` // were here before
+	Gap     int      `json:"gap"`     // unused addresses in a row that ended the search; 0 for one key, which is not searched for
 }
 
 // ImportKey asks for a wallet of one private key: lode_importkey.
@@ -169,7 +180,8 @@ type ImportKey struct {
 // was here before.
 type ImportedKey struct {
 	Wallet
-	Already bool `json:"already"`
+	Already   bool   `json:"already"`
+	WatchedBy string `json:"watched_by,omitempty"` // wallet that watched its address before, and still only watches
 }
 
 // SendRequest asks for a payment: lode_preparesend only computes it, lode_send

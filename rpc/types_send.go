@@ -119,3 +119,29 @@ type BumpPlan struct {
 func (c *Client) BumpFee(ctx context.Context, r BumpRequest) (BumpPlan, error) {
 	return ask[BumpPlan](ctx, c, "lode_bumpfee", r)
 }
+
+// The states of a WalletCoin.
+const (
+	CoinSpendable  = "spendable"
+	CoinPending    = "pending"     // unconfirmed, paid by others
+	CoinImmature   = "immature"    // mined, not yet spendable
+	CoinSpent      = "spent"       // by a transaction that waits for a block
+	CoinLocked     = "locked"      // by hand
+	CoinReused     = "reused"      // at an address that was spent from, where the wallet avoids them
+	CoinTimeLocked = "time-locked" // until its lock has passed
+)
+
+// WalletCoin is one row of lode_coins.
+type WalletCoin struct {
+	Coin          string `json:"coin"` // txid:n
+	Amount        Amount `json:"amount"`
+	Address       string `json:"address,omitempty"`
+	Confirmations int64  `json:"confirmations"`
+	State         string `json:"state"`
+	Note          string `json:"note,omitempty"` // when it can be spent, or what spends it
+}
+
+// Coins calls lode_coins.
+func (c *Client) Coins(ctx context.Context, r WalletRequest) ([]WalletCoin, error) {
+	return ask[[]WalletCoin](ctx, c, "lode_coins", r)
+}

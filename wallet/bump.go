@@ -15,6 +15,26 @@ import (
 // ErrLowFee is the kind of refusals to raise a fee by too little.
 const ErrLowFee Kind = "the fee is not raised enough"
 
+// LowFee is the refusal of a replacement whose fee is too low. Its kind is
+// ErrLowFee.
+type LowFee struct {
+	fee, least, old, more string
+	Needed                FeeRate // that suffices
+}
+
+// Is makes errors.Is(err, ErrLowFee) true.
+func (e *LowFee) Is(target error) bool { return target == ErrLowFee }
+
+// Error is Core's text (CheckFeeRate), after that of the kind.
+func (e *LowFee) Error() string {
+	return fmt.Sprintf("%s: Insufficient total fee %s, must be at least %s (oldFee %s + incrementalFee %s)", ErrLowFee, e.fee, e.least, e.old, e.more)
+}
+
+// rateOf is the rate of a fee, rounded up.
+func rateOf(fee consensus.Amount, vsize int64) FeeRate {
+	return FeeRate((int64(fee)*1000 + vsize - 1) / vsize)
+}
+
 // bumpIncrement is by how much a replacement raises the feerate at least
 // (policy, Core's WALLET_INCREMENTAL_RELAY_FEE).
 const bumpIncrement FeeRate = 5_000
@@ -64,7 +84,7 @@ func (b *Bump) check(rate FeeRate, vsize int64, o *Options) error {
 	case rate < b.MinRate:
 		return fmt.Errorf("%w: New fee rate (%s) is lower than the minimum fee rate (%s) to get into the mempool", ErrFee, rate, b.MinRate)
 	case fee < old+more:
-		return fmt.Errorf("%w: Insufficient total fee %s, must be at least %s (oldFee %s + incrementalFee %s)", ErrLowFee, money(fee), money(old+more), money(old), money(more))
+		return &LowFee{money(fee), money(old + more), money(old), money(more), rateOf(old+more, vsize)}
 	case fee > maxFee && !o.AllowHighFee:
 		return fmt.Errorf("%w: Specified or calculated fee %s is too high (cannot be higher than -maxtxfee %s)", ErrMaxFee, money(fee), money(maxFee))
 	}
@@ -116,8 +136,7 @@ func PlanBump(coins []Coin, b Bump, o Options) (*Draft, error) {
 		return nil, err
 	}
 	if least := b.Fee() + FeeRate(o.Policy.IncrementalRelayFee).Fee(d.VSize()); d.Fee < least {
-		return nil, fmt.Errorf("%w: Insufficient total fee %s, must be at least %s (oldFee %s + incrementalFee %s)",
-			ErrLowFee, money(d.Fee), money(least), money(b.Fee()), money(least-b.Fee()))
+		return nil, &LowFee{money(d.Fee), money(least), money(b.Fee()), money(least - b.Fee()), rateOf(least, d.VSize())}
 	}
 	return d, nil
 }

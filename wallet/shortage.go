@@ -20,6 +20,7 @@ type Shortage struct {
 	Spendable consensus.Amount // sum of the coins that can be spent
 	Worthless consensus.Amount // part of that in coins that cost more than they bring
 
+	All        bool // all that there is was to be paid
 	Named      bool // only the coins that were asked for count as spendable
 	Immature   consensus.Amount
 	Matures    int32            // height at which the first of those can be spent
@@ -49,7 +50,14 @@ func (s *Shortage) Error() string {
 	if s.Named {
 		where = "is in the coins that were asked for"
 	}
-	fmt.Fprintf(&b, "%s: %s is needed and %s for the fee, %s %s", ErrFunds, s.Needed, s.Fee, s.Spendable, where)
+	switch {
+	case s.All && s.Needed == 0 && s.Spendable == 0:
+		fmt.Fprintf(&b, "%s: there is nothing to pay with, 0.00000000 %s", ErrFunds, where)
+	case s.All && s.Needed == 0:
+		fmt.Fprintf(&b, "%s: the fee would be %s, and %s %s", ErrFunds, s.Fee, s.Spendable, where)
+	default:
+		fmt.Fprintf(&b, "%s: %s is needed and %s for the fee, %s %s", ErrFunds, s.Needed, s.Fee, s.Spendable, where)
+	}
 	if s.Worthless > 0 {
 		fmt.Fprintf(&b, ", %s of it in coins that cost more than they bring", s.Worthless)
 	}
@@ -75,7 +83,7 @@ func (s *Shortage) Error() string {
 		fmt.Fprintf(&b, "; %s is time-locked, the first of it %s", s.TimeLocked, s.Passes)
 	}
 	if s.Locked > 0 {
-		fmt.Fprintf(&b, "; %s is in coins that were locked by hand: name them or unlock them to spend them", s.Locked)
+		fmt.Fprintf(&b, "; %s is in coins that were locked by hand: name them, or unlock them (lode wallet coins, lockunspent), to spend them", s.Locked)
 	}
 	if s.Reused > 0 {
 		fmt.Fprintf(&b, "; %s is at addresses that were spent from before, which this wallet avoids: name the coins to spend them", s.Reused)
@@ -101,7 +109,7 @@ type tallied struct {
 }
 
 func (p *planner) shortage(coins []Coin) *Shortage {
-	s := &tallied{Shortage: &Shortage{Needed: p.target, Named: p.Only}, p: p, sums: make(map[chainhash.Hash]consensus.Amount)}
+	s := &tallied{Shortage: &Shortage{Needed: p.target, Named: p.Only, All: p.rest > 0}, p: p, sums: make(map[chainhash.Hash]consensus.Amount)}
 	named := make(map[wire.OutPoint]bool, len(p.must))
 	for i := range p.must {
 		c := &p.must[i]

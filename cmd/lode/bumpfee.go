@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +23,8 @@ func (p *program) bumpFeeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bumpfee TXID", Short: "Raise the fee of a payment that waits",
 		Long: `Raises the fee of a payment that waits for a block. It is replaced by one that
-pays the same and a higher fee, out of the change or more coins. With --child
+pays the same and a higher fee, out of the change or more coins: at least
+5 sat/vB more, or nodes would not take it in the place of the first. With --child
 the wallet spends an output of it instead, at a fee that is enough for both:
 that also works for payments of others to the wallet.`,
 		Example: `  lode bumpfee TXID
@@ -46,12 +46,12 @@ that also works for payments of others to the wallet.`,
 	flags := c.Flags()
 	flags.StringVar(&f.request.Wallet, "wallet", "", "wallet that pays (default: the one that it belongs to)")
 	_ = c.RegisterFlagCompletionFunc("wallet", p.completeWallets)
-	flags.Float64Var(&f.request.FeeRate, "fee-rate", 0, "new fee in sat/vB, of both together with --child (default: as little more as is relayed)")
+	flags.Float64Var(&f.request.FeeRate, "fee-rate", 0, "new fee in sat/vB, of both together with --child (default: 5 sat/vB more than it pays, as in Bitcoin Core)")
 	flags.IntVar(&f.request.Target, "target", 0, "choose the fee so that it is confirmed within this many blocks")
 	flags.BoolVar(&f.request.Child, "child", false, "spend an output of it at a fee that is enough for both (CPFP)")
 	flags.IntVar(&f.output, "output", 0, "with --child: the output to spend (default: the wallet's largest)")
 	flags.StringVar(&f.maxFee, "max-fee", "", "refuse a higher fee than this many coins (default 0.1)")
-	flags.BoolVar(&f.request.AllowHighFee, "allow-high-fee", false, "pay any fee")
+	flags.BoolVar(&f.request.AllowHighFee, "allow-high-fee", false, fmt.Sprintf("pay more than 0.1 in fees; the rate is at most %d sat/vB all the same", maxFeeRate))
 	flags.BoolVar(&f.request.DryRun, "dry-run", false, "show it and change nothing")
 	flags.BoolVar(&f.request.Explain, "explain", false, "tell each step with its values")
 	p.yesFlag(c, "do not ask")
@@ -61,9 +61,10 @@ that also works for payments of others to the wallet.`,
 
 func (f *bumpFee) check(c *cobra.Command, asJSON, yes bool) error {
 	given := c.Flags().Changed
+	if err := checkRate(c, f.request.FeeRate); err != nil {
+		return err
+	}
 	switch {
-	case given("fee-rate") && (math.IsNaN(f.request.FeeRate) || f.request.FeeRate <= 0):
-		return usagef("--fee-rate: %v is not above 0 sat/vB", f.request.FeeRate)
 	case given("target") && (f.request.Target < 1 || f.request.Target > 1008):
 		return usagef("--target %d: 1 to 1008 blocks", f.request.Target)
 	case given("target") && given("fee-rate"):

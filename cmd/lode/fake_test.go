@@ -86,7 +86,7 @@ var threeWallets = []rpc.Wallet{
 
 func TestSendAsksForWhatIsLeftOut(t *testing.T) {
 	var prepared, sent rpc.SendRequest
-	plan := rpc.SendPlan{FromName: "Wallet1", To: "bcrt1qbbb", ToName: "Alice", Amount: 150_000_000, Fee: 141, FeeRate: 1, VSize: 141, Inputs: 1, Change: 7, Remaining: 7}
+	plan := rpc.SendPlan{FromName: "Wallet1", To: "bcrt1qbbb", ToName: "Alice", Amount: 150_000_000, Fee: 141, FeeRate: 1, VSize: 141, Inputs: 1, Change: 7, Remaining: 7, Replaceable: true}
 	// Sender by name in another case, receiver by number; two bad amounts; yes.
 	p, out, notes := fakeProgram(t, "wallet1\n7\n1,5\n0\n1.5\nyes\n", methods{
 		"lode_wallets": answer(threeWallets),

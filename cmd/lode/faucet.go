@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"math"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -26,9 +25,10 @@ func (p *program) faucetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "faucet FILE.csv", Short: "Pay many at once, a class for example",
 		Long: `Pays everybody in a file in one transaction. Each row is a name or an address,
-and an amount, set apart by a comma, a semicolon or a tab; a heading is left
-out. Nothing is paid unless all rows are right. The same file is paid once: run
-again, it says so and names the payment. --again pays it once more.`,
+and an amount, set apart by what the first row has: a comma, a semicolon or a
+tab. A heading and lines that begin with # are left out. Nothing is paid unless
+all rows are right. The same file is paid once: run again, it says so and names
+the payment. --again pays it once more.`,
 		Example: `  lode faucet class.csv --from Wallet1 --dry-run
   lode faucet class.csv --from Wallet1 --yes
 
@@ -37,8 +37,8 @@ again, it says so and names the payment. --again pays it once more.`,
   bcrt1q…,0.25`,
 		Args: needArgs("FILE.csv"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if c.Flags().Changed("fee-rate") && (math.IsNaN(f.feeRate) || f.feeRate <= 0) {
-				return usagef("--fee-rate: %v is not above 0 sat/vB", f.feeRate)
+			if err := checkRate(c, f.feeRate); err != nil {
+				return err
 			}
 			if p.json && !p.yes && !f.dryRun {
 				return usagef("--json asks nothing: add --yes to pay, or --dry-run")
@@ -85,26 +85,12 @@ func (p *program) runFaucet(ctx context.Context, f faucet, file string) error {
 		for _, row := range rows {
 			request.Recipients = append(request.Recipients, rpc.Recipient{To: row.Address, Amount: row.Amount})
 		}
-		plan, err := c.PrepareSend(ctx, request)
-		if err != nil {
-			return err
+		out := faucetJSON{Rows: rows}
+		if f.dryRun {
+			out.SendPlan, err = c.PrepareSend(ctx, request)
+		} else {
+			out.SendPlan, err = p.payShown(ctx, c, request, f.passphraseFile, "Pay them?", func(plan rpc.SendPlan) { p.showFaucet(faucetJSON{plan, rows}) })
 		}
-		out := faucetJSON{plan, rows}
-		if plan.Repeated || f.dryRun {
-			return p.endFaucet(out, f)
-		}
-		if !p.json {
-			p.showFaucet(out)
-		}
-		if err := p.confirm(ctx, "Pay them?"); err != nil {
-			return err
-		}
-		committed := context.WithoutCancel(ctx) // as in send: the person is told what came of it
-		err = p.unlocking(committed, f.passphraseFile, func(passphrase string) (err error) {
-			request.Passphrase = passphrase
-			out.SendPlan, err = c.Send(committed, request)
-			return err
-		})
 		if err != nil {
 			return err
 		}

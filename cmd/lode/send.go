@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -37,6 +38,7 @@ type send struct {
 	wait             int
 	timeout          time.Duration
 	passphraseFile   string
+	key              string
 
 	base rpc.SendRequest // what the flags ask for beside wallets and amount
 }
@@ -47,14 +49,23 @@ func (p *program) sendCommand() *cobra.Command {
 		Use: "send", Short: "Pay from a wallet to addresses or wallets",
 		Long: `Pays. Shows the fee, the change and what remains, then asks. A payment that
 cannot be made is refused with what is there, what is needed, and why. What is
-left out is asked for, on a terminal with a form.`,
+left out is asked for, on a terminal with a form.
+
+What was shown is what is paid: if something changed in between, it is shown
+again. With --yes nothing is shown before. A script that cannot know whether a
+payment was made repeats it under the same --key: that makes one payment.
+
+Without --fee-rate and --target the fee is 2 sat/vB, twice the least that is
+mined, so that it also is taken when somewhat more is wanted; more when
+lode fees says that this does not suffice within 6 blocks.`,
 		Example: `  lode send --from Wallet1 --to Wallet2 --amount 1.5
   lode send --from 1 --to bcrt1q… --amount 0.1 --yes --wait 1
   lode send --from 1 --to Wallet2=0.5 --to bcrt1q…=0.25 --target 3
   lode send --from 1 --to Wallet2 --max
   lode send --from 1 --to 2 --amount 1 --coins TXID:0 --subtract-fee
   lode send --from 1 --data 68656c6c6f --dry-run
-  lode send --from 1 --to 2 --amount 1 --explain`,
+  lode send --from 1 --to 2 --amount 1 --explain
+  lode send --from 1 --to 2 --amount 1 --yes --json --key rent-may`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.check(c, p.json, p.yes); err != nil {
 				return err
@@ -71,7 +82,7 @@ left out is asked for, on a terminal with a form.`,
 	flags.StringVar(&f.amount, "amount", "", "how much, for example 1.5")
 	flags.BoolVar(&f.max, "max", false, "pay all that is spendable; the fee comes off it")
 	flags.BoolVar(&f.subtract, "subtract-fee", false, "the fee comes off what is paid, in equal parts")
-	flags.Float64Var(&f.feeRate, "fee-rate", 0, "fee in sat/vB (default: the node's)")
+	flags.Float64Var(&f.feeRate, "fee-rate", 0, fmt.Sprintf("fee in sat/vB, at most %d (default: 2, or more when it takes more)", maxFeeRate))
 	flags.IntVar(&f.target, "target", 0, "choose the fee so that it is confirmed within this many blocks")
 	flags.StringArrayVar(&f.coins, "coins", nil, "spend this coin, TXID:N, and no other but those named; repeatable")
 	flags.BoolVar(&f.addCoins, "add-coins", false, "with --coins: others too when they do not suffice")
@@ -79,12 +90,13 @@ left out is asked for, on a terminal with a form.`,
 	flags.StringVar(&f.text, "data-text", "", "a text, in an OP_RETURN output")
 	flags.StringVar(&f.change, "change", "", "address for the change (default: a new one of the wallet)")
 	flags.BoolVar(&f.noReplace, "no-rbf", false, "say that it is not to be replaced (then lode bumpfee works by a child only)")
-	flags.Int64Var(&f.lockTime, "locktime", -1, "height or Unix time before which it is not valid")
+	flags.Int64Var(&f.lockTime, "locktime", -1, "height, or Unix time, before which it is not valid; it must have come")
 	flags.StringVar(&f.maxFee, "max-fee", "", "refuse a higher fee than this many coins (default 0.1)")
-	flags.BoolVar(&f.highFee, "allow-high-fee", false, "pay any fee")
+	flags.BoolVar(&f.highFee, "allow-high-fee", false, fmt.Sprintf("pay more than 0.1 in fees; the rate is at most %d sat/vB all the same", maxFeeRate))
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show it and pay nothing")
 	flags.BoolVar(&f.explain, "explain", false, "tell each step with its values: coins, fee, change, signatures")
 	p.yesFlag(c, "do not ask")
+	flags.StringVar(&f.key, "key", "", "a text of your choice: what is sent twice under the same key of a wallet is one payment")
 	flags.IntVar(&f.wait, "wait", 0, "return after this many confirmations")
 	flags.DurationVar(&f.timeout, "timeout", 0, "longest time to wait, for example 2m (default: no limit)")
 	flags.StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)
@@ -94,9 +106,12 @@ left out is asked for, on a terminal with a form.`,
 // check refuses flags that do not go together, and reads them.
 func (f *send) check(c *cobra.Command, asJSON, yes bool) error {
 	given := c.Flags().Changed
+	if err := checkRate(c, f.feeRate); err != nil {
+		return err
+	}
 	switch {
-	case given("fee-rate") && (math.IsNaN(f.feeRate) || f.feeRate <= 0):
-		return usagef("--fee-rate: %v is not above 0 sat/vB", f.feeRate)
+	case given("key") && f.key == "":
+		return usagef("--key: a text, the same for the same payment")
 	case given("target") && (f.target < 1 || f.target > 1008):
 		return usagef("--target %d: 1 to 1008 blocks", f.target)
 	case given("locktime") && (f.lockTime < 0 || f.lockTime > math.MaxUint32):
@@ -139,7 +154,13 @@ func (f *send) readPayees() error {
 				return err
 			}
 			text = link.Address
-			if link.Amount != 0 && f.amount == "" && !f.max {
+			switch asked, _ := parsePayment(f.amount); {
+			case link.Amount == 0, f.amount != "" && asked == link.Amount:
+			case f.amount != "":
+				return usagef("the payment link asks for %s, and --amount says %s: leave one of them out", link.Amount, asked)
+			case f.max:
+				return usagef("the payment link asks for %s, and --max pays all: leave one of them out", link.Amount)
+			default:
 				text += "=" + link.Amount.String()
 			}
 		}
@@ -217,31 +238,21 @@ func (p *program) runSend(ctx context.Context, f send) error {
 		if err != nil {
 			return err
 		}
-		plan, err := c.PrepareSend(ctx, request)
-		if err != nil {
-			return err
-		}
-		if p.json && f.dryRun {
-			return p.printJSON(plan)
-		}
-		if !p.json {
+		if f.dryRun {
+			plan, err := c.PrepareSend(ctx, request)
+			switch {
+			case err != nil:
+				return err
+			case p.json:
+				return p.printJSON(plan)
+			}
 			p.showPlan(plan)
 			p.explainPlan(plan)
-		}
-		if f.dryRun {
 			return nil
 		}
-		if err := p.confirm(ctx, "Send it?"); err != nil {
-			return err
-		}
-		// From here on a Ctrl-C waits for the answer: a payment is made or it
-		// is not, and the person is told which.
-		committed := context.WithoutCancel(ctx)
-		var sent rpc.SendPlan
-		err = p.unlocking(committed, f.passphraseFile, func(passphrase string) (err error) {
-			request.Passphrase = passphrase
-			sent, err = c.Send(committed, request)
-			return err
+		sent, err := p.payShown(ctx, c, request, f.passphraseFile, "Send it?", func(plan rpc.SendPlan) {
+			p.showPlan(plan)
+			p.explainPlan(plan)
 		})
 		if err != nil {
 			return err
@@ -257,7 +268,7 @@ func (p *program) fillSend(ctx context.Context, c *openChain, f send) (rpc.SendR
 		return rpc.SendRequest{}, err
 	}
 	request := f.base
-	request.From, request.To, request.Key = strconv.Itoa(from.Number), f.to, newKey()
+	request.From, request.To, request.Key = strconv.Itoa(from.Number), f.to, cmp.Or(f.key, newKey())
 	if len(f.pairs) > 0 || f.to == "" && f.base.Data != "" {
 		return request, nil
 	}
@@ -319,12 +330,8 @@ func (p *program) showPlan(plan rpc.SendPlan) {
 	if own {
 		note = "the wallet pays itself: only the fee leaves it"
 	}
-	change := plan.Change.String()
-	if plan.Change == 0 {
-		change = "none"
-	}
 	reason := ""
-	if plan.FeeReason != "default" && plan.FeeReason != "as asked" {
+	if plan.FeeReason != "as asked" {
 		reason = plan.FeeReason
 	}
 	rows = append(rows,
@@ -332,17 +339,20 @@ func (p *program) showPlan(plan rpc.SendPlan) {
 		[2]string{"Fee", fmt.Sprintf("%s  (%s sat/vB, %s vB, %s)", plan.Fee,
 			strconv.FormatFloat(plan.FeeRate, 'f', -1, 64), console.Thousands(plan.VSize), console.Count(plan.Inputs, "input"))},
 		[2]string{"Because", reason},
-		[2]string{"Change", change},
-		[2]string{"Remains", plan.Remaining.String() + " spendable"},
-		[2]string{"Note", note},
+		[2]string{"Change", changeWords(plan)},
 	)
-	p.screen.Fields(rows...)
+	rows = append(rows, extraRows(plan)...)
+	p.screen.Fields(append(rows, [2]string{"Remains", plan.Remaining.String() + " spendable"}, [2]string{"Note", note})...)
 }
 
 // afterSend reports the payment, and waits for its confirmations when asked to.
 func (p *program) afterSend(ctx context.Context, c *openChain, f send, sent rpc.SendPlan) error {
 	out := sentJSON{SendPlan: sent}
-	if !p.json {
+	switch {
+	case p.json:
+	case sent.Repeated:
+		p.screen.Printf("This payment was made before, under the same key: %s. Nothing was paid now.\n", sent.TxID)
+	default:
 		p.explainSignatures(sent.Explain)
 		p.screen.Printf("Sent: %s\n", sent.TxID)
 	}
@@ -350,11 +360,13 @@ func (p *program) afterSend(ctx context.Context, c *openChain, f send, sent rpc.
 		if !p.json {
 			p.screen.Notef("Waiting for %s. Ctrl-C stops the waiting, not the payment.\n", console.Count(f.wait, "confirmation"))
 		}
-		n, err := p.waitForTx(ctx, c, sent.TxID, f.wait, f.timeout)
-		if err != nil {
+		var err error
+		if out.Confirmations, err = p.waitForTx(ctx, c, sent.TxID, f.wait, f.timeout); err != nil {
+			if p.json { // it is paid, whatever became of the waiting
+				err = errors.Join(err, p.printJSON(out))
+			}
 			return err
 		}
-		out.Confirmations = n
 	}
 	switch {
 	case p.json:

@@ -25,6 +25,7 @@ type teller struct {
 	base           rpc.SendRequest
 	passphraseFile string
 	sent           rpc.SendPlan // the last payment that was made
+	unlocked       string       // passphrase for the next quote
 }
 
 // newKey returns a key under which a payment is made once.
@@ -47,6 +48,8 @@ func (t *teller) told(ctx context.Context, err error) error {
 		return console.ErrLocked
 	case errors.Is(err, rpc.CodePassphrase.New("")):
 		return console.ErrPassphrase
+	case errors.Is(err, rpc.CodePlanChanged.New("")):
+		return &console.ChangedError{Text: capital(oneLine(err)) + ". This is how it is now."}
 	}
 	return errors.New(capital(t.p.explain(ctx, err)))
 }

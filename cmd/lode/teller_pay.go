@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ func (t *teller) request(o console.Order) (r rpc.SendRequest, link paymentURI, e
 		return r, link, &console.InputError{Field: field, Text: capital(oneLine(err))}
 	}
 	r = t.base
-	r.From, r.To, r.Key = strconv.Itoa(o.From), o.To, o.Key
+	r.From, r.To, r.Key, r.Plan = strconv.Itoa(o.From), o.To, cmp.Or(t.base.Key, o.Key), o.Plan
 	if isURI(o.To) {
 		if link, err = parseURI(o.To); err != nil {
 			return wrong(console.FieldTo, err)
@@ -63,8 +64,11 @@ func readRate(text string, r *rpc.SendRequest) error {
 		}
 	}
 	rate, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "sat/vb")), 64)
-	if err != nil || math.IsNaN(rate) || rate <= 0 {
+	switch {
+	case err != nil || math.IsNaN(rate) || math.IsInf(rate, 0) || rate <= 0:
 		return errors.New("a rate is a number such as 2.5, a target is 6 blocks")
+	case rate > float64(maxFeeRate):
+		return fmt.Errorf("a rate is at most %d sat/vB", maxFeeRate)
 	}
 	r.FeeRate = rate
 	return nil
@@ -76,22 +80,20 @@ func (t *teller) Quote(ctx context.Context, o console.Order) (console.Quote, err
 	if err != nil {
 		return console.Quote{}, err
 	}
+	r.Passphrase, t.unlocked = t.unlocked, ""
 	plan, err := t.c.PrepareSend(ctx, r)
 	if err != nil {
 		return console.Quote{}, t.blamed(ctx, err)
 	}
 	q := console.Quote{
-		To: plan.To, Amount: plan.Amount.String(), Change: plan.Change.String(), Remains: plan.Remaining.String() + " spendable",
+		To: plan.To, Amount: plan.Amount.String(), Change: changeWords(plan), Remains: plan.Remaining.String() + " spendable",
 		Fee: fmt.Sprintf("%s  (%s sat/vB, %s vB, %s)", plan.Fee,
 			strconv.FormatFloat(plan.FeeRate, 'f', -1, 64), console.Thousands(plan.VSize), console.Count(plan.Inputs, "input")),
 		Rate: plan.FeeReason,
-		Note: console.Clean(link.Message),
+		Note: console.Clean(link.Message), More: extraRows(plan), Plan: plan.Plan,
 	}
 	if plan.ToName != "" {
 		q.To = console.Clean(plan.ToName) + "  " + plan.To
-	}
-	if plan.Change == 0 {
-		q.Change = "none"
 	}
 	if plan.ToName != "" && plan.ToName == plan.FromName {
 		q.Note = "the wallet pays itself: only the fee leaves it"
@@ -136,7 +138,12 @@ func (t *teller) Pay(ctx context.Context, o console.Order, passphrase string) (c
 	}
 	sent, err := t.c.Send(ctx, r)
 	if err != nil {
-		if told := t.told(ctx, err); errors.Is(told, console.ErrLocked) || errors.Is(told, console.ErrPassphrase) {
+		var changed *console.ChangedError
+		switch told := t.told(ctx, err); {
+		case errors.Is(told, console.ErrLocked), errors.Is(told, console.ErrPassphrase):
+			return console.Paid{}, told
+		case errors.As(told, &changed):
+			t.unlocked = r.Passphrase
 			return console.Paid{}, told
 		}
 		return console.Paid{}, t.blamed(ctx, err)
@@ -178,7 +185,7 @@ func (p *program) fillOnScreen(ctx context.Context, c *openChain, f send) error 
 		return err
 	}
 	base := f.base
-	base.To = f.to
+	base.To, base.Key = f.to, f.key
 	if f.amount != "" {
 		if base.Amount, err = parsePayment(f.amount); err != nil {
 			return err
