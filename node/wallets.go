@@ -30,7 +30,13 @@ const (
 //
 // mu guards book and every write of the wallets' rows. sending holds a lock for
 // each wallet that is held from the choice of coins until the mempool has the
-// transaction; it is taken before mu, never after.
+// transaction, or from the choice of an address until it is given out.
+//
+// The locks are taken in this order, and any may be left out: sending, of one
+// wallet only; making; mu; then one of scans.mu and sent.mu. lockMu is taken with
+// none of them. The locks of vault, chain, mempool and indexes come after all of
+// these: none of those calls back. Of them only sending is held while a job is
+// waited for, so no job takes it, and Run never waits for it.
 type wallets struct {
 	host  *Host
 	vault *vault.Vault
@@ -48,7 +54,7 @@ type wallets struct {
 	plans plans // node/wallets_send_plan.go
 
 	// making is held from asking whether keys are here until their files are, so
-	// that nobody adds the same twice. It is taken before all other locks.
+	// that nobody adds the same twice.
 	making sync.Mutex
 
 	sending sync.Map      // wallet number → *sync.Mutex

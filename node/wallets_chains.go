@@ -279,7 +279,7 @@ func (w *wallets) addDescriptors(ctx context.Context, file *vault.Wallet, list [
 	tip := w.host.chain.Tip().Height
 	for i := range list {
 		if list[i].Birth < tip {
-			return w.rescan(context.WithoutCancel(ctx), []*vault.Wallet{file})
+			return w.rescan(ctx, []*vault.Wallet{file})
 		}
 	}
 	return nil

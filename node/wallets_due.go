@@ -42,8 +42,7 @@ func dueKey(number int) []byte {
 	return binary.BigEndian.AppendUint32(append([]byte(nil), duePrefix...), uint32(number))
 }
 
-// scans are the searches for coins that are due and those that run. mu guards it
-// and is taken last.
+// scans are the searches for coins that are due and those that run. mu guards it.
 type scans struct {
 	mu      sync.Mutex
 	due     map[int]dueScan
@@ -324,6 +323,8 @@ func (w *wallets) rescan(ctx context.Context, files []*vault.Wallet) error {
 		if len(due) == 0 {
 			return nil // the search that was waited for had begun late enough
 		}
+		// What was done meanwhile is not searched again.
+		files = slices.DeleteFunc(slices.Clone(files), func(file *vault.Wallet) bool { _, ok := due[file.Number()]; return !ok })
 		started, err := w.startScanWith(files, func(file *vault.Wallet) dueScan { return due[file.Number()] })
 		if err == nil {
 			_, err = w.host.jobs.wait(ctx, started.ID)

@@ -112,9 +112,11 @@ func (w *wallets) createUnknown(news []vault.New, key *vault.Key) (made, already
 // coins searched.
 func (w *wallets) made(ctx context.Context, files []*vault.Wallet, old bool) (err error) {
 	// They exist now: what fails here is made good at the next start.
-	ctx = context.WithoutCancel(ctx)
 	if old && w.host.chain.Tip().Height > 0 {
-		err = w.rescan(ctx, files)
+		if err = w.rescan(ctx, files); err != nil && ctx.Err() != nil {
+			w.tellMade(files) // only the caller is gone
+			return err
+		}
 	} else {
 		w.mu.Lock()
 		err = w.add(files)

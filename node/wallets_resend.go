@@ -80,9 +80,14 @@ func (w *wallets) findOpen(r *resends) error {
 }
 
 // resendOne looks after one payment and says whether a block has it. No payment
-// of the wallet is on its way meanwhile.
+// of the wallet is on its way meanwhile; while one is, this one has to wait for the
+// next block, as the rest of Run has not.
 func (w *wallets) resendOne(ctx context.Context, txid chainhash.Hash, send openSend) (settled bool, err error) {
-	defer w.lockWallet(send.file.Number())()
+	mu := w.sendingOf(send.file.Number())
+	if !mu.TryLock() {
+		return false, nil
+	}
+	defer mu.Unlock()
 	if w.host.pool.Get(txid) != nil {
 		return false, nil
 	}

@@ -264,7 +264,11 @@ func (w *wallets) deleteWallet(ctx context.Context, r rpc.DeleteWallet) (rpc.Wal
 	if err != nil {
 		return rpc.Wallet{}, err
 	}
-	if total := was.Spendable + was.Pending + was.Immature; total != 0 && !r.WithCoins {
+	kept, err := w.keptOf(ctx, file)
+	if err != nil {
+		return rpc.Wallet{}, err
+	}
+	if total := was.Spendable + was.Pending + was.Immature + kept; total != 0 && !r.WithCoins {
 		return rpc.Wallet{}, rpc.Errorf(rpc.CodeWallet, "wallet %s has %s coins; send them elsewhere first, or delete it with them (--with-coins)", file.Name(), total)
 	}
 	if err := w.canComeBack(file, r); err != nil {
@@ -278,6 +282,22 @@ func (w *wallets) deleteWallet(ctx context.Context, r rpc.DeleteWallet) (rpc.Wal
 	}
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: fmt.Sprintf("wallet %s is deleted", was.Name)})
 	return was, nil
+}
+
+// keptOf is what a wallet has in coins that are kept for lost payments.
+func (w *wallets) keptOf(ctx context.Context, file *vault.Wallet) (sum rpc.Amount, err error) {
+	v, err := w.view(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer v.Close()
+	coins, err := v.Coins(uint32(file.Number()))
+	for i := range coins {
+		if coins[i].Kept {
+			sum += coins[i].Value
+		}
+	}
+	return sum, err
 }
 
 // forget removes a deleted wallet's rows. Where they stay they do no harm: nobody

@@ -151,8 +151,11 @@ func (s *coinScan) advance(ctx context.Context) (done bool, err error) {
 	l := &s.layers[last]
 	goal := s.tip
 	if last == 0 {
-		if goal = s.host.chain.Tip(); goal == s.tip {
+		switch goal = s.host.chain.Tip(); {
+		case goal == s.tip:
 			return true, nil
+		case goal.Ancestor(s.tip.Height) != s.tip: // it moved since retreat
+			return false, errChainMoved
 		}
 	} else {
 		below := &s.layers[last-1]

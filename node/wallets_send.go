@@ -342,9 +342,14 @@ func (w *wallets) send(ctx context.Context, r rpc.SendRequest) (rpc.SendPlan, er
 
 // lockWallet waits until no other payment of the wallet is on its way.
 func (w *wallets) lockWallet(number int) (unlock func()) {
+	mu := w.sendingOf(number)
+	mu.Lock()
+	return mu.Unlock
+}
+
+func (w *wallets) sendingOf(number int) *sync.Mutex {
 	mu, _ := w.sending.LoadOrStore(number, new(sync.Mutex))
-	mu.(*sync.Mutex).Lock()
-	return mu.(*sync.Mutex).Unlock
+	return mu.(*sync.Mutex)
 }
 
 // pay chooses, signs, records and submits. The caller holds the wallet's lock.

@@ -13,8 +13,7 @@ import (
 )
 
 // sends knows which coins the recorded payments of the wallets spend, so that no
-// journal is read for it twice. mu guards lists; of the wallets' locks it is taken
-// last, beside that of scans.
+// journal is read for it twice. mu guards lists.
 type sends struct {
 	mu    sync.Mutex
 	lists map[int]*sentList // by wallet number

@@ -208,6 +208,14 @@ func (t *teller) History(ctx context.Context, number, skip, limit int) (console.
 	return past, nil
 }
 
+// stateNotes tell what became of payments that are neither in a block nor in the
+// mempool.
+var stateNotes = map[string]string{
+	rpc.StateLost:       "left the mempool; sent again after each block, and its coins are kept for it",
+	rpc.StateAbandoned:  "given up",
+	rpc.StateConflicted: "another payment has spent its coins",
+}
+
 // historyRow is an entry as tables and screens show it.
 func historyRow(e rpc.HistoryEntry) console.PastRow {
 	row := console.PastRow{
@@ -227,6 +235,8 @@ func historyRow(e rpc.HistoryEntry) console.PastRow {
 		row.With += fmt.Sprintf(" and %d more", e.Others)
 	}
 	switch {
+	case e.State != "":
+		row.Confirmations, row.Note = e.State, stateNotes[e.State]
 	case e.Immature > 0:
 		row.Note = console.Count(e.Immature, "block") + " until it can be spent"
 	case e.Confirmations == 0:
