@@ -27,6 +27,9 @@ type Material struct {
 	// Older and After say whether a relative or absolute lock may be counted as
 	// met.
 	Older, After func(n uint32) bool
+	// Unmet says why a lock that Older (relative) or After refused does not count,
+	// for people; nil: that it has not passed.
+	Unmet func(relative bool, n uint32) string
 }
 
 // Satisfaction is what an input needs to spend an output.
@@ -219,6 +222,8 @@ func (t *attempt) lock(over func(uint32) bool, kind string, seconds uint32) func
 			return true
 		}
 		switch {
+		case t.material.Unmet != nil:
+			t.lack("%s", t.material.Unmet(kind == "relative", n))
 		case kind == "relative" && n&seconds != 0:
 			t.lack("the coin is not yet %d seconds old", (n&wire.SequenceLockTimeMask)<<wire.SequenceLockTimeGranularity)
 		case kind == "relative":

@@ -26,11 +26,16 @@ func (w *wallets) showPSBT(ctx context.Context, r rpc.PSBTRequest) (rpc.PSBTView
 	if err := w.host.addUTXOs(ctx, p, anyScript); err != nil {
 		return rpc.PSBTView{}, err
 	}
-	return w.viewPSBT(p), nil
+	return w.viewPSBT(ctx, p)
 }
 
-// viewPSBT explains a packet.
-func (w *wallets) viewPSBT(p *psbt.Packet) rpc.PSBTView {
+// viewPSBT explains a packet, and looks its coins up.
+func (w *wallets) viewPSBT(ctx context.Context, p *psbt.Packet) (rpc.PSBTView, error) {
+	v := w.explainPSBT(p)
+	return v, w.checkCoins(ctx, p, &v)
+}
+
+func (w *wallets) explainPSBT(p *psbt.Packet) rpc.PSBTView {
 	v := rpc.PSBTView{
 		TxID: p.Tx.TxHash().String(), Version: uint32(p.Tx.Version), LockTime: p.Tx.LockTime, Complete: p.Complete(),
 		Inputs: []rpc.PSBTInput{}, Outputs: []rpc.PSBTOutput{},
@@ -49,9 +54,9 @@ func (w *wallets) viewPSBT(p *psbt.Packet) rpc.PSBTView {
 			v.FeeRate = math.Round(float64(fee)/float64(v.VSize)*1000) / 1000
 		}
 	}
-	masters := w.masters()
+	known := w.signers()
 	for _, x := range p.XPubs {
-		k := signerKey(nil, x.Origin, masters)
+		k := signerKey(nil, x.Origin, known)
 		k.Key = encodeBase58Check(x.Key[:])
 		v.XPubs = append(v.XPubs, k)
 	}
@@ -61,7 +66,7 @@ func (w *wallets) viewPSBT(p *psbt.Packet) rpc.PSBTView {
 		if i < len(a.Inputs) {
 			how = a.Inputs[i]
 		}
-		in := w.viewInput(p, i, how, masters)
+		in := w.viewInput(p, i, how, known)
 		if how.Next == psbt.Updater && len(in.Missing) > 0 && noScriptMissing(how) {
 			how.Next = psbt.SignerRole // Core does not tell for taproot
 		}
@@ -93,18 +98,6 @@ func pushed(script []byte) (data []byte) {
 	return data
 }
 
-// masters are the names of the wallets of words, by the fingerprints of their
-// master keys.
-func (w *wallets) masters() map[string][]string {
-	names := make(map[string][]string)
-	for _, file := range w.vault.Wallets() {
-		if master := file.Header().Master; master != "" {
-			names[master] = append(names[master], file.Name())
-		}
-	}
-	return names
-}
-
 // namesOf are the names of the wallets that a script is an address of.
 func (w *wallets) namesOf(script []byte) []string {
 	names := []string{}
@@ -120,15 +113,16 @@ func (w *wallets) namesOf(script []byte) []string {
 	return names
 }
 
-func signerKey(pub []byte, from psbt.Origin, masters map[string][]string) rpc.PSBTKey {
+func signerKey(pub []byte, from psbt.Origin, known *signers) rpc.PSBTKey {
 	k := rpc.PSBTKey{Key: hex.EncodeToString(pub)}
 	if fingerprint := hex.EncodeToString(from.Fingerprint[:]); from.Fingerprint != [4]byte{} {
-		k.Fingerprint, k.Path, k.Wallets = fingerprint, pathText(from.Path), masters[fingerprint]
+		k.Fingerprint, k.Path = fingerprint, pathText(from.Path)
 	}
+	k.Wallets = known.names(pub, from)
 	return k
 }
 
-func (w *wallets) viewInput(p *psbt.Packet, i int, how psbt.InputAnalysis, masters map[string][]string) rpc.PSBTInput {
+func (w *wallets) viewInput(p *psbt.Packet, i int, how psbt.InputAnalysis, known *signers) rpc.PSBTInput {
 	in, txIn := &p.Inputs[i], p.Tx.TxIn[i]
 	v := rpc.PSBTInput{
 		Coin: txIn.PreviousOutPoint.String(), Sequence: txIn.Sequence, Wallets: []string{},
@@ -138,6 +132,10 @@ func (w *wallets) viewInput(p *psbt.Packet, i int, how psbt.InputAnalysis, maste
 		v.Sighash = sighashName(*in.Sighash)
 	}
 	spent, ok := p.UTXO(i)
+	if err := p.CheckUTXO(i); err != nil {
+		v.Status = err.Error()
+		return v
+	}
 	if !ok {
 		v.Status = "the coin that it spends is not known: it is neither in the PSBT nor in the chain"
 		return v
@@ -160,16 +158,16 @@ func (w *wallets) viewInput(p *psbt.Packet, i int, how psbt.InputAnalysis, maste
 		return v
 	}
 	if address.KindOf(spent.PkScript) == address.P2TR {
-		viewTap(in, spent.PkScript, &v, masters)
+		viewTap(in, spent.PkScript, &v, known)
 	} else {
-		viewKeys(in, &v, masters)
+		viewKeys(in, &v, known)
 	}
 	v.Status = statusOf(how)
 	return v
 }
 
 // viewKeys lists the keys of ECDSA.
-func viewKeys(in *psbt.Input, v *rpc.PSBTInput, masters map[string][]string) {
+func viewKeys(in *psbt.Input, v *rpc.PSBTInput, known *signers) {
 	origins := make(map[string]psbt.Origin)
 	for _, d := range in.Derivations {
 		origins[string(d.PubKey)] = d.Origin
@@ -177,17 +175,17 @@ func viewKeys(in *psbt.Input, v *rpc.PSBTInput, masters map[string][]string) {
 	signed := make(map[string]bool)
 	for _, s := range in.PartialSigs {
 		signed[string(s.PubKey)] = true
-		v.Signed = append(v.Signed, signerKey(s.PubKey, origins[string(s.PubKey)], masters))
+		v.Signed = append(v.Signed, signerKey(s.PubKey, origins[string(s.PubKey)], known))
 	}
 	for _, d := range in.Derivations {
 		if !signed[string(d.PubKey)] {
-			v.Missing = append(v.Missing, signerKey(d.PubKey, d.Origin, masters))
+			v.Missing = append(v.Missing, signerKey(d.PubKey, d.Origin, known))
 		}
 	}
 }
 
 // viewTap lists the keys of the key path and of the leaves.
-func viewTap(in *psbt.Input, script []byte, v *rpc.PSBTInput, masters map[string][]string) {
+func viewTap(in *psbt.Input, script []byte, v *rpc.PSBTInput, known *signers) {
 	internal := in.TapInternalKey
 	if internal == nil {
 		internal = script[2:]
@@ -203,7 +201,7 @@ func viewTap(in *psbt.Input, script []byte, v *rpc.PSBTInput, masters map[string
 		k := rpc.PSBTKey{Key: hex.EncodeToString(s.PubKey[:])}
 		for _, d := range in.TapDerivations {
 			if d.PubKey == s.PubKey {
-				k = signerKey(d.PubKey[:], d.Origin, masters)
+				k = signerKey(d.PubKey[:], d.Origin, known)
 			}
 		}
 		k.Leaf = hex.EncodeToString(s.Leaf[:])
@@ -211,8 +209,8 @@ func viewTap(in *psbt.Input, script []byte, v *rpc.PSBTInput, masters map[string
 		v.Signed = append(v.Signed, k)
 	}
 	for _, d := range in.TapDerivations {
-		k := signerKey(d.PubKey[:], d.Origin, masters)
-		if k.Key == psbt.Nobody {
+		k := signerKey(d.PubKey[:], d.Origin, known)
+		if !wallet.CanSign(d.PubKey[:], d.Origin.Fingerprint) {
 			continue
 		}
 		if bytes.Equal(d.PubKey[:], internal) && len(in.TapKeySig) == 0 {

@@ -162,9 +162,11 @@ func (r *packetRing) keysAt(chain, index uint32) map[string]descriptor.Key {
 }
 
 // fromWords derives a key by the path that a packet has for it, if that begins at
-// the wallet's words.
+// the wallet's words and is one of its own account: others of the same words are
+// other wallets'.
 func (r *packetRing) fromWords(pub []byte, from psbt.Origin) (descriptor.Key, bool) {
-	if len(r.ring.seed) == 0 || hex.EncodeToString(from.Fingerprint[:]) != r.file.Header().Master {
+	head := r.file.Header()
+	if len(r.ring.seed) == 0 || hex.EncodeToString(from.Fingerprint[:]) != head.Master || !ownPath(head, r.w.host.params.CoinType, from.Path) {
 		return descriptor.Key{}, false
 	}
 	master, err := keys.NewMaster(r.ring.seed)
@@ -259,7 +261,10 @@ func (w *wallets) signPSBT(ctx context.Context, r rpc.SignPSBT) (rpc.SignedPSBT,
 	}
 	reply.Refused = append(reply.Refused, refused...)
 	reply.Added = signatures(p) - before
-	reply.PSBT, reply.View = p.Base64(), w.viewPSBT(p)
+	reply.PSBT = p.Base64()
+	if reply.View, err = w.viewPSBT(ctx, p); err != nil {
+		return reply, err
+	}
 	reply.Complete = reply.View.Complete || reply.View.Next == psbt.Finalizer.String() || reply.View.Next == psbt.Extractor.String()
 	return reply, nil
 }
@@ -270,6 +275,10 @@ func (w *wallets) signEach(p *psbt.Packet, ring *packetRing, o psbt.Options, ask
 	s := psbt.NewSigner(p)
 	for i := range p.Inputs {
 		if p.Inputs[i].Final() {
+			continue
+		}
+		if err := p.CheckUTXO(i); err != nil {
+			refused = append(refused, err.Error())
 			continue
 		}
 		each := o
@@ -414,6 +423,7 @@ func (w *wallets) createPSBT(ctx context.Context, r rpc.SendRequest) (rpc.Create
 	if err != nil {
 		return reply, err
 	}
-	reply.PSBT, reply.Plan, reply.View = packet.Base64(), w.result(p), w.viewPSBT(packet)
-	return reply, nil
+	reply.PSBT, reply.Plan = packet.Base64(), w.result(p)
+	reply.View, err = w.viewPSBT(ctx, packet)
+	return reply, err
 }

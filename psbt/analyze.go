@@ -1,7 +1,6 @@
 package psbt
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -276,7 +275,7 @@ func (s *Signer) expectedVSize() int64 {
 
 // Nobody is the x-only point whose private key nobody knows, which BIP341 proposes
 // as the internal key of outputs that only their scripts can spend.
-const Nobody = "50929b74c1a04954b78b4b6035e97a5e078a5a0f28ec96d547bfee9ace803ac0"
+const Nobody = wallet.Nobody
 
 // dummy stands for a signature that is still to come. Nobody is expected to sign
 // with an internal key of which nothing is said while the leaves' keys are known.
@@ -284,11 +283,18 @@ func (in *Input) dummy(pub []byte, leaf *chainhash.Hash) ([]byte, bool) {
 	if len(pub) != 32 {
 		return make([]byte, ecdsaLength), true
 	}
-	if leaf == nil && hex.EncodeToString(pub) == Nobody {
+	var master [4]byte
+	said := slices.ContainsFunc(in.TapDerivations, func(d TapDerivation) bool {
+		master = d.Origin.Fingerprint
+		return string(d.PubKey[:]) == string(pub)
+	})
+	if !said {
+		master = [4]byte{}
+	}
+	if !wallet.CanSign(pub, master) {
 		return nil, false
 	}
 	if leaf == nil && len(in.TapDerivations) > 0 {
-		said := slices.ContainsFunc(in.TapDerivations, func(d TapDerivation) bool { return string(d.PubKey[:]) == string(pub) })
 		return make([]byte, schnorrLength), said
 	}
 	return make([]byte, schnorrLength), true

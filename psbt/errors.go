@@ -16,6 +16,9 @@ const (
 	// ErrNotWitness: only the spent output itself is there, which is not enough to
 	// sign an input that is not of segwit.
 	ErrNotWitness ErrorKind = "the whole transaction that the input spends is needed, as the input is not of segwit"
+	// ErrContradiction: what the packet says of the output that an input spends
+	// does not fit together.
+	ErrContradiction ErrorKind = "what the PSBT says of the coin contradicts itself"
 	// ErrScripts: redeem script, witness script or leaves are not those of the
 	// output that is spent.
 	ErrScripts ErrorKind = "the scripts in the PSBT are not those of the output that the input spends"

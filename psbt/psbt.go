@@ -10,11 +10,14 @@
 package psbt
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 
 	"github.com/btcsuite/btcd/chainhash/v2"
 	"github.com/btcsuite/btcd/wire/v2"
 
+	"github.com/lode-chain/lode/consensus"
 	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/miniscript"
 )
@@ -154,6 +157,33 @@ func (p *Packet) UTXO(i int) (*wire.TxOut, bool) {
 		return tx.TxOut[spent.Index], true
 	}
 	return in.WitnessUTXO, in.WitnessUTXO != nil
+}
+
+// CheckUTXO holds what the packet says of the output that input i spends against
+// itself: ErrContradiction. A whole transaction is proven by its txid; one who is
+// shown another output beside it is to be deceived about amounts.
+func (p *Packet) CheckUTXO(i int) error {
+	in, spent := &p.Inputs[i], p.Tx.TxIn[i].PreviousOutPoint
+	tx, out := in.NonWitnessUTXO, in.WitnessUTXO
+	if tx == nil {
+		return nil
+	}
+	if tx.TxHash() != spent.Hash {
+		return fmt.Errorf("%w: the input spends an output of %s, and the transaction in the PSBT (non_witness_utxo) is %s", inputError(i, ErrContradiction), spent.Hash, tx.TxHash())
+	}
+	if uint64(spent.Index) >= uint64(len(tx.TxOut)) {
+		return fmt.Errorf("%w: the input spends output %d of a transaction that has %d", inputError(i, ErrContradiction), spent.Index, len(tx.TxOut))
+	}
+	want := tx.TxOut[spent.Index]
+	switch {
+	case out == nil:
+		return nil
+	case out.Value != want.Value:
+		return fmt.Errorf("%w: it holds %s by its transaction and %s by the PSBT (witness_utxo)", inputError(i, ErrContradiction), consensus.Amount(want.Value), consensus.Amount(out.Value))
+	case !bytes.Equal(out.PkScript, want.PkScript):
+		return fmt.Errorf("%w: its script is %x by its transaction and %x by the PSBT (witness_utxo)", inputError(i, ErrContradiction), want.PkScript, out.PkScript)
+	}
+	return nil
 }
 
 // Complete reports whether all inputs are final.

@@ -226,3 +226,29 @@ func TestCloneSharesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestContradiction: an output beside a whole transaction must be the one of it.
+func TestContradiction(t *testing.T) {
+	all := people(t, 1)
+	start := payFrom(t, descriptorOf(t, "wpkh({0})", all, -1), wire.MaxTxInSequenceNum-2, 0)
+	spent, ok := start.UTXO(0)
+	if !ok {
+		t.Fatal("no coin")
+	}
+	for name, c := range map[string]struct {
+		change func(*Input)
+		want   error
+	}{
+		"alone":               {func(*Input) {}, nil},
+		"the same":            {func(in *Input) { in.WitnessUTXO = wire.NewTxOut(spent.Value, spent.PkScript) }, nil},
+		"another value":       {func(in *Input) { in.WitnessUTXO = wire.NewTxOut(spent.Value+1, spent.PkScript) }, ErrContradiction},
+		"another script":      {func(in *Input) { in.WitnessUTXO = wire.NewTxOut(spent.Value, []byte{0x51}) }, ErrContradiction},
+		"another transaction": {func(in *Input) { in.NonWitnessUTXO = wire.NewMsgTx(2) }, ErrContradiction},
+	} {
+		p := start.Clone()
+		c.change(&p.Inputs[0])
+		if err := p.CheckUTXO(0); !errors.Is(err, c.want) || (err != nil) != (c.want != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

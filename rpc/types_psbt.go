@@ -44,9 +44,10 @@ type PSBTView struct {
 	VSize    int64        `json:"vsize,omitempty"`    // expected
 	FeeRate  float64      `json:"fee_rate,omitempty"` // sat/vB, expected
 	XPubs    []PSBTKey    `json:"xpubs,omitempty"`
-	Next     string       `json:"next"`              // updater, signer, finalizer, extractor
-	Complete bool         `json:"complete"`          // all inputs are final
-	Invalid  string       `json:"invalid,omitempty"` // why it can never be a transaction
+	Next     string       `json:"next"`               // updater, signer, finalizer, extractor
+	Complete bool         `json:"complete"`           // all inputs are final
+	Invalid  string       `json:"invalid,omitempty"`  // why it can never be a transaction
+	Warnings []string     `json:"warnings,omitempty"` // coins that are gone, a fee that is too low
 }
 
 // PSBTInput is an input of a PSBT.
@@ -62,6 +63,9 @@ type PSBTInput struct {
 	Signed   []PSBTKey `json:"signed"`  // who has signed
 	Missing  []PSBTKey `json:"missing"` // who could sign and has not
 	Leaves   int       `json:"leaves,omitempty"`
+
+	CoinState string `json:"coin_state"`         // unspent, spent or unknown
+	SpentBy   string `json:"spent_by,omitempty"` // the transaction of the mempool that spends it
 }
 
 // PSBTOutput is an output of a PSBT.

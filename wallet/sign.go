@@ -262,6 +262,7 @@ func finishInput(tx *wire.MsgTx, in *wire.TxIn, out *descriptor.Output, sigs []S
 		Preimage: preimages,
 		Older:    func(n uint32) bool { return olderMet(n, in.Sequence) && uint32(tx.Version) >= 2 },
 		After:    func(n uint32) bool { return afterMet(n, tx.LockTime) && in.Sequence != wire.MaxTxInSequenceNum },
+		Unmet:    func(relative bool, n uint32) string { return unmet(tx, in, relative, n) },
 	})
 	if err != nil {
 		return err
