@@ -123,7 +123,7 @@ func (w *wallets) restoreBackup(ctx context.Context, b *vault.Backup, r rpc.Rest
 	if err := w.checkBackup(b, r.OtherChain); err != nil {
 		return none, err
 	}
-	if file := w.sameKeys(b.Header); file != nil {
+	if file := w.sameKeys(b.Header, b.Secret, nil); file != nil {
 		return w.mergeBackup(ctx, file, b, r.Merge)
 	}
 	if err := w.checkNewName(r.Name); err != nil {
@@ -168,14 +168,22 @@ func (w *wallets) restoreBackup(ctx context.Context, b *vault.Backup, r rpc.Rest
 func (w *wallets) createFromBackup(n vault.New, b *vault.Backup, key *vault.Key, otherName bool, out *rpc.RestoredBackup) (*vault.Wallet, error) {
 	w.making.Lock()
 	defer w.making.Unlock()
-	if file := w.sameKeys(n.Header); file != nil {
+	if file := w.sameKeys(n.Header, n.Secret, key); file != nil {
 		return nil, alreadyHere(file)
 	}
 	files, err := w.vault.Create([]vault.New{n}, key)
-	if otherName && (errors.Is(err, vault.ErrNameTaken) || errors.Is(err, vault.ErrName)) {
+	taken := errors.Is(err, vault.ErrNameTaken)
+	if otherName && (taken || errors.Is(err, vault.ErrName)) {
 		n.Header.Name = ""
 		if files, err = w.vault.Create([]vault.New{n}, key); err == nil {
-			out.Warnings = append(out.Warnings, fmt.Sprintf("its name was %s, which is not free here; it is called %s", b.Name, files[0].Name()))
+			why := "which another wallet has here"
+			switch {
+			case vault.CheckName(b.Name) != nil:
+				why = "which is no name for a wallet here"
+			case !taken:
+				why = "and such names are kept for the wallet of that number"
+			}
+			out.Warnings = append(out.Warnings, fmt.Sprintf("its name was %s, %s; it is called %s", b.Name, why, files[0].Name()))
 		}
 	}
 	if err != nil {
@@ -219,13 +227,18 @@ func (w *wallets) checkBackup(b *vault.Backup, otherChain bool) error {
 	return nil
 }
 
-// sameKeys returns the wallet that has the same keys or a descriptor in common.
-func (w *wallets) sameKeys(head vault.Header) *vault.Wallet {
+// sameKeys returns the wallet that has the same keys or a descriptor in common. One
+// that only watches does not have those that a backup brings.
+func (w *wallets) sameKeys(head vault.Header, secret *vault.Secret, key *vault.Key) *vault.Wallet {
 	if head.Source != vault.SourceDescriptors {
-		return w.knownKeys().find(head)
+		return w.knownKeys(key).find(head, secret)
 	}
 	for _, file := range w.vault.Wallets() {
-		for _, d := range file.Header().Descriptors {
+		have := file.Header()
+		if have.WatchOnly && !head.WatchOnly {
+			continue
+		}
+		for _, d := range have.Descriptors {
 			if slices.ContainsFunc(head.Descriptors, func(o vault.Descriptor) bool { return o.Text == d.Text }) {
 				return file
 			}

@@ -102,6 +102,7 @@ func (w *wallets) receive(ctx context.Context, r rpc.ReceiveRequest) (rpc.Receiv
 		}
 	}
 	reply.Label, _ = file.Label(script)
+	reply.RestoreGap = w.gapAt(file, script)
 	reply.Address, _ = address.Encode(script, w.host.params)
 	return reply, nil
 }

@@ -341,7 +341,54 @@ func (w *wallets) walletKeys(ctx context.Context, r rpc.WalletRequest) (rpc.Wall
 		return rpc.WalletKeys{}, err
 	}
 	k := rpc.WalletKeys{Wallet: row, Mnemonic: string(secret.Mnemonic)}
+	if err := w.addRestoring(ctx, &k, file, secret); err != nil {
+		return k, err
+	}
 	return k, w.addKeys(&k, ring, true)
+}
+
+// addRestoring fills in what it takes to restore a wallet besides its words or its
+// key. The words' own passphrase is never shown.
+func (w *wallets) addRestoring(ctx context.Context, k *rpc.WalletKeys, file *vault.Wallet, secret *vault.Secret) (err error) {
+	head := file.Header()
+	if k.Added, err = w.addedBeside(head, secret); err != nil {
+		return err
+	}
+	command := "lode wallet restore"
+	if len(secret.Mnemonic) == 0 {
+		command = "lode wallet import"
+	} else {
+		k.BIP39 = len(secret.BIP39Passphrase) > 0
+		seed := keys.Seed(string(secret.Mnemonic), string(secret.BIP39Passphrase))
+		defer clear(seed)
+		master, err := keys.NewMaster(seed)
+		if err != nil {
+			return err
+		}
+		fingerprint := master.Fingerprint()
+		k.Fingerprint = hex.EncodeToString(fingerprint[:])
+	}
+	if k.BIP39 {
+		command += " --bip39-passphrase"
+	}
+	if len(secret.Mnemonic) > 0 && k.SingleKey {
+		command += " --path " + hardenedByH(head.Path) // no quotes for a shell to take
+	}
+	// A search goes through all types, but wallets that were never paid come back
+	// as bech32, and one key is of the type that is asked for.
+	if other := head.Type != string(keys.Bech32) && len(head.Descriptors) == len(k.Added); other || k.SingleKey && len(secret.Mnemonic) > 0 {
+		command += " --type " + head.Type
+	}
+	if head.Account != "" {
+		if k.RestoreGap, err = w.gapOf(ctx, file); err != nil {
+			return err
+		}
+		if k.RestoreGap > 0 {
+			command += fmt.Sprintf(" --gap %d", k.RestoreGap)
+		}
+	}
+	k.RestoreCommand = command
+	return nil
 }
 
 // importKey makes the wallet of one private key, unless it is here already.
@@ -362,8 +409,12 @@ func (w *wallets) importKey(ctx context.Context, r rpc.ImportKey) (rpc.ImportedK
 	defer secret.Wipe()
 	n := w.keyWallet(key, t, vault.SourceKey, "", secret)
 	n.Header.Name = r.Name
-	if file := w.knownKeys().find(n.Header); file != nil {
+	if file := w.knownKeys(nil).find(n.Header, nil); file != nil {
 		return w.imported(ctx, file, true)
+	}
+	watching := ""
+	if file := w.watchedBy(t.Script(key.PubKey())); file != nil {
+		watching = file.Name()
 	}
 	opener, done, err := w.keyFor(r.Passphrase)
 	if err != nil {
@@ -377,7 +428,9 @@ func (w *wallets) importKey(ctx context.Context, r rpc.ImportKey) (rpc.ImportedK
 	if len(already) > 0 {
 		return w.imported(ctx, already[0], true)
 	}
-	return w.imported(ctx, files[0], false)
+	reply, err := w.imported(ctx, files[0], false)
+	reply.WatchedBy = watching
+	return reply, err
 }
 
 func (w *wallets) imported(ctx context.Context, file *vault.Wallet, already bool) (rpc.ImportedKey, error) {

@@ -12,7 +12,9 @@ import (
 
 	"github.com/lode-chain/lode/address"
 	"github.com/lode-chain/lode/consensus"
+	"github.com/lode-chain/lode/internal/vault"
 	"github.com/lode-chain/lode/rpc"
+	"github.com/lode-chain/lode/wallet"
 )
 
 // registerReceived adds Core's methods about what addresses were paid.
@@ -364,4 +366,70 @@ func (c *coreWallet) groupings(ctx context.Context, _ *rpc.Request) (any, error)
 		reply = append(reply, groups[r])
 	}
 	return reply, nil
+}
+
+// gapAfter returns the gap limit that a search needs to find a payment to an index
+// of a wallet's chain, when the indexes below that no block has used since the
+// last used one are more than such a search tolerates by itself; else 0.
+func (w *wallets) gapAfter(file *vault.Wallet, chain, index uint32) int {
+	used, err := wallet.Used(w.host.store, uint32(file.Number()))
+	if err != nil || int(chain) >= len(used) || index < used[chain] {
+		return 0
+	}
+	if gap := index - used[chain] + 1; gap > wallet.Gap {
+		return int(gap)
+	}
+	return 0
+}
+
+// gapAt is gapAfter for a script of a wallet that searches for accounts bring
+// back; 0 for others.
+func (w *wallets) gapAt(file *vault.Wallet, script []byte) int {
+	owner, mine := w.owns(file, script)
+	if !mine || file.Header().Account == "" {
+		return 0
+	}
+	return w.gapAfter(file, owner.Chain, owner.Index)
+}
+
+// gapOf returns the gap limit with which a search for a wallet of words finds all
+// that was paid to it or may still be, 0 if the common one does.
+func (w *wallets) gapOf(ctx context.Context, file *vault.Wallet) (int, error) {
+	most := 0
+	for chain, next := range w.issuedOf(file) {
+		if next > 0 {
+			most = max(most, w.gapAfter(file, chain, next-1))
+		}
+	}
+	used, err := wallet.Used(w.host.store, uint32(file.Number()))
+	if err != nil || !slices.ContainsFunc(used, func(n uint32) bool { return n > wallet.Gap }) {
+		return most, nil // it may have no rows yet
+	}
+	c := &coreWallet{wallets: w, file: file}
+	l, err := c.ledger(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer l.view.Close()
+	sums, err := l.tally(ctx, 1, true)
+	if err != nil {
+		return 0, err
+	}
+	indexes := make(map[uint32][]uint32)
+	for script := range sums {
+		if o, mine := w.owns(file, []byte(script)); mine {
+			indexes[o.Chain] = append(indexes[o.Chain], o.Index)
+		}
+	}
+	for _, list := range indexes {
+		slices.Sort(list)
+		behind := uint32(0) // one behind the last used
+		for _, index := range list {
+			if gap := int(index) - int(behind) + 1; gap > wallet.Gap {
+				most = max(most, gap)
+			}
+			behind = index + 1
+		}
+	}
+	return most, nil
 }

@@ -31,6 +31,7 @@ type candidate struct {
 type restoring struct {
 	w        *wallets
 	request  rpc.RestoreWords
+	key      *vault.Key // opens secrets; nil takes the one held
 	gap      uint32
 	seed     []byte
 	words    string // normalised
@@ -86,7 +87,7 @@ func (w *wallets) restore(ctx context.Context, request rpc.RestoreWords, progres
 		return rpc.Restored{}, err
 	}
 	defer done()
-	r := &restoring{w: w, request: request, progress: progress}
+	r := &restoring{w: w, request: request, key: key, progress: progress}
 	if r.words, err = w.words(request.Mnemonic); err != nil {
 		return rpc.Restored{}, err
 	}
@@ -121,7 +122,11 @@ func (w *wallets) restore(ctx context.Context, request rpc.RestoreWords, progres
 	if err != nil {
 		return rpc.Restored{}, err
 	}
-	return w.restored(ctx, made, append(already, meanwhile...))
+	reply, err := w.restored(ctx, made, append(already, meanwhile...))
+	if request.Path == "" {
+		reply.Gap = int(r.gap)
+	}
+	return reply, err
 }
 
 // create stores the wallets that were found, but for those that have come in
@@ -219,7 +224,7 @@ func (r *restoring) path() ([]candidate, []*vault.Wallet, error) {
 	}
 	defer key.Zero()
 	n := r.w.keyWallet(key, t, vault.SourceWords, path.String(), r.secret())
-	if file := r.w.knownKeys().find(n.Header); file != nil {
+	if file := r.w.knownKeys(r.key).find(n.Header, n.Secret); file != nil {
 		return nil, []*vault.Wallet{file}, nil
 	}
 	return []candidate{{new: n, used: true}}, nil, nil
@@ -236,7 +241,7 @@ func (r *restoring) accounts(ctx context.Context) (found []candidate, already []
 		}
 		types = []keys.Type{t}
 	}
-	known := r.w.knownKeys()
+	known := r.w.knownKeys(r.key)
 	open := slices.Clone(types) // types whose accounts were all used so far
 	results := make(map[keys.Type][]candidate)
 	for first, n := 0, firstAccounts; len(open) > 0 && first < maxAccounts; first, n = first+n, first+n {
@@ -244,12 +249,12 @@ func (r *restoring) accounts(ctx context.Context) (found []candidate, already []
 			return nil, nil, err
 		}
 		open = slices.DeleteFunc(open, func(t keys.Type) bool {
-			return slices.ContainsFunc(results[t], func(c candidate) bool { return !c.used && known.find(c.new.Header) == nil })
+			return slices.ContainsFunc(results[t], func(c candidate) bool { return !c.used && known.find(c.new.Header, nil) == nil })
 		})
 	}
 	for _, t := range types {
 		for _, c := range results[t] {
-			if file := known.find(c.new.Header); file != nil {
+			if file := known.find(c.new.Header, nil); file != nil {
 				already = append(already, file)
 			} else if c.used {
 				found = append(found, c)

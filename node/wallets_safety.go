@@ -1,12 +1,9 @@
 package node
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +34,9 @@ func (h *Host) registerSafety(s *rpc.Server) {
 				{Name: "wallet", Type: rpc.String, Help: "Name, number or address"},
 				passphraseParam,
 				{Name: "words", Type: rpc.String, Optional: true, Help: "Its words"},
+				{Name: "bip39_passphrase", Type: rpc.String, Optional: true, Help: "The words' own passphrase, if they have one"},
+				{Name: "path", Type: rpc.String, Optional: true, Help: "Of a wallet of one key of the words: the path of that key"},
+				{Name: "type", Type: rpc.String, Optional: true, Help: "Goes with path: the type of its address"},
 				{Name: "key", Type: rpc.String, Optional: true, Help: "Its key in hex or WIF, if it was made of one"},
 				{Name: "backup", Type: rpc.String, Optional: true, Help: "A backup of it, base64"},
 				{Name: "backup_passphrase", Type: rpc.String, Optional: true, Help: "That the backup is under"},
@@ -311,57 +311,4 @@ func (w *wallets) forget(number uint32) error {
 		return err
 	}
 	return w.apply(b, false)
-}
-
-// canComeBack says whether what was shown brings a wallet back.
-func (w *wallets) canComeBack(file *vault.Wallet, r rpc.DeleteWallet) error {
-	head := file.Header()
-	if head.WatchOnly {
-		return nil // it holds no secret
-	}
-	if file.Encrypted() && r.Passphrase == "" {
-		return errShowLocked
-	}
-	key, done, err := w.keyFor(r.Passphrase)
-	if err != nil {
-		return err
-	}
-	defer done()
-	secret, err := file.Secret(key)
-	if err != nil {
-		return walletError(err)
-	}
-	defer secret.Wipe()
-	imported := strings.Join(secret.Descriptors, "") != ""
-	switch {
-	case len(r.Backup) > 0:
-		b, err := w.openBackup(r.Backup, r.BackupPassphrase)
-		if err != nil {
-			return err
-		}
-		defer b.Wipe()
-		if b.Header.ID != head.ID || !b.Same(secret) {
-			return rpc.Errorf(rpc.CodeInvalidParameter, "this backup is not of wallet %s as it is now; make a new one", file.Name())
-		}
-	case imported:
-		return rpc.Errorf(rpc.CodeInvalidParameter, "wallet %s has private keys in descriptors; only a backup of it brings those back", file.Name())
-	case r.Words != "" && len(secret.Mnemonic) > 0:
-		normal, _, err := keys.CheckMnemonic(r.Words)
-		if err != nil || normal != string(secret.Mnemonic) {
-			return rpc.Errorf(rpc.CodeInvalidParameter, "these are not the words of wallet %s", file.Name())
-		}
-	case r.Key != "" && len(secret.Key) > 0:
-		given, err := w.parseKey(strings.TrimSpace(r.Key))
-		if err != nil {
-			return err
-		}
-		defer given.Zero()
-		if raw := given.Serialize(); !bytes.Equal(raw, secret.Key) {
-			return rpc.Errorf(rpc.CodeInvalidParameter, "this is not the key of wallet %s", file.Name())
-		}
-	default:
-		what := map[bool]string{true: "words", false: "key"}[len(secret.Mnemonic) > 0]
-		return rpc.Errorf(rpc.CodeInvalidParameter, "show that wallet %s can be brought back: give its %s or a backup of it", file.Name(), cmp.Or(what, "key"))
-	}
-	return nil
 }

@@ -39,6 +39,9 @@ type DeleteWallet struct {
 	Wallet           string `json:"wallet"`
 	Passphrase       string `json:"passphrase,omitempty"`        // of the wallets, when they are under one
 	Words            string `json:"words,omitempty"`             //
+	BIP39Passphrase  string `json:"bip39_passphrase,omitempty"`  // of the words, if they have one
+	Path             string `json:"path,omitempty"`              // of a wallet of one key of the words
+	Type             string `json:"type,omitempty"`              // goes with Path
 	Key              string `json:"key,omitempty"`               // of a wallet of one key, hex or WIF
 	Backup           []byte `json:"backup,omitempty"`            // a backup's file
 	BackupPassphrase string `json:"backup_passphrase,omitempty"` // that it is under

@@ -110,6 +110,9 @@ type Received struct {
 	Address string `json:"address"`
 	Label   string `json:"label,omitempty"`
 	New     bool   `json:"new"` // given out by this call
+	// RestoreGap is the gap limit with which a search for the words finds this
+	// address; 0 where the common 20 do.
+	RestoreGap int `json:"restore_gap,omitempty"`
 }
 
 // LabelRequest is the request of lode_label: what to remember of an address,

@@ -25,7 +25,8 @@ func (p *program) receiveCommand() *cobra.Command {
 		Use: "receive [WALLET]", Short: "Show an address to be paid at",
 		Long: `Shows an address of a wallet to be paid at, and a payment link (BIP21). It is
 the last one shown while nobody has paid it, else a new one; --new is a new one
-always. Addresses that were shown before stay valid. --qr draws the link for a
+always. Addresses that were shown before stay valid. From the 21st unpaid one in
+a row on it says that restoring from words needs a larger --gap. --qr draws the link for a
 camera: --plain draws it in ASCII.`,
 		Example: `  lode receive Wallet1
   lode receive Wallet1 --amount 1.5 --label "Lunch on Friday" --qr
@@ -82,6 +83,9 @@ func (p *program) runReceive(ctx context.Context, f receive, which string) error
 			[2]string{"Label", console.Clean(r.Label)},
 			[2]string{"Link", out.URI},
 		)
+		if r.RestoreGap > 0 {
+			p.screen.Notef("lode: this is address %d in a row that nobody has paid: if this one is paid and those before are not, the words alone restore it only with lode wallet restore --gap %d (other wallets: their gap limit).\n", r.RestoreGap, r.RestoreGap)
+		}
 		if f.qr {
 			p.screen.Printf("\n")
 			p.screen.QR(out.URI)

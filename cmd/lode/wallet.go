@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -129,24 +130,32 @@ func (p *program) showWallet(w rpc.WalletKeys) {
 	if w.Source == "key" {
 		source = "an imported key: no words bring it back"
 	}
+	var besides [][2]string
+	if w.Mnemonic != "" {
+		if w.BIP39 {
+			besides = append(besides, [2]string{"  BIP39 passphrase", "needed beside the words, and not shown"})
+		}
+		besides = append(besides, [2]string{"  Fingerprint", w.Fingerprint}, [2]string{"  Restore with", w.RestoreCommand})
+		besides = append(besides, addedFacts(w.Added, true)...)
+	}
 	p.screen.Printf("%s\n", p.screen.Bold(console.Clean(w.Name)))
-	p.screen.Fields(
-		[2]string{"  Number", strconv.Itoa(w.Number)},
-		[2]string{"  Type", w.Type},
-		[2]string{"  From", source},
-		[2]string{"  Keys", protection(w.Wallet)},
-		[2]string{"  Path", path},
-		[2]string{"  Public key", w.PublicKey},
-		[2]string{"  Address", w.Address},
-		[2]string{"  Spendable", w.Spendable.String()},
-		[2]string{"  Immature", w.Immature.String()},
-		[2]string{"  Pending", w.Pending.String()},
-		[2]string{"  Coins", strconv.Itoa(w.Coins)},
-		[2]string{"  Since height", strconv.Itoa(int(w.Birth))},
-		[2]string{"  Mnemonic", w.Mnemonic},
-		[2]string{"  Private key", w.PrivateKey},
-		[2]string{"  WIF", w.WIF},
-	)
+	p.screen.Fields(slices.Concat([][2]string{
+		{"  Number", strconv.Itoa(w.Number)},
+		{"  Type", w.Type},
+		{"  From", source},
+		{"  Keys", protection(w.Wallet)},
+		{"  Path", path},
+		{"  Public key", w.PublicKey},
+		{"  Address", w.Address},
+		{"  Spendable", w.Spendable.String()},
+		{"  Immature", w.Immature.String()},
+		{"  Pending", w.Pending.String()},
+		{"  Coins", strconv.Itoa(w.Coins)},
+		{"  Since height", strconv.Itoa(int(w.Birth))},
+		{"  Mnemonic", w.Mnemonic},
+		{"  Private key", w.PrivateKey},
+		{"  WIF", w.WIF},
+	}, besides)...)
 }
 
 // protection says who can use a wallet's keys.

@@ -80,6 +80,9 @@ func (p *program) runImport(ctx context.Context, f importKey, args []string) err
 			return nil
 		}
 		p.screen.Printf("Imported %s: %s\n", console.Clean(w.Name), w.Address)
+		if w.WatchedBy != "" {
+			p.screen.Printf("%s watched this address; it still only watches, and %s can spend its coins.\n", console.Clean(w.WatchedBy), console.Clean(w.Name))
+		}
 		return nil
 	})
 }

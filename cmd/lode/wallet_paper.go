@@ -15,7 +15,6 @@ import (
 
 	"github.com/lode-chain/lode/console"
 	"github.com/lode-chain/lode/internal/platform"
-	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -49,9 +48,14 @@ type paper struct {
 	Words       []string `json:"words"`
 	WIF         string   `json:"wif,omitempty"` // of a wallet that has no words
 	Path        string   `json:"path,omitempty"`
+	SingleKey   bool     `json:"single_key"` // Path is that of the one key
 	AddressPath string   `json:"address_path"`
 	Address     string   `json:"address"`
 	Fingerprint string   `json:"fingerprint,omitempty"` // of the master key
+	BIP39       bool     `json:"bip39_passphrase"`      // needed beside the words; it is not on the page
+	RestoreGap  int      `json:"restore_gap,omitempty"` // that a search needs, if it is above 20
+	Restore     string   `json:"restore"`               // command that restores the wallet
+	Added       []string `json:"added,omitempty"`       // descriptors that do not come back with it
 	Made        string   `json:"made"`                  // date of the page
 	Notice      string   `json:"notice"`
 }
@@ -92,50 +96,75 @@ func (p *program) runPaper(ctx context.Context, which, file, passphraseFile stri
 	})
 }
 
-// newPaper puts a page together. Its fingerprint is computed from the words: a
-// reader can compare it with what a restored wallet says.
+// newPaper puts a page together. A reader can compare its fingerprint with what a
+// restored wallet says.
 func newPaper(k rpc.WalletKeys, network string, now time.Time) (paper, error) {
 	page := paper{
 		Name: console.Clean(k.Name), Number: k.Number, Network: network, Type: k.Type, Words: strings.Fields(k.Mnemonic), Path: k.Path,
-		AddressPath: k.AddressPath, Address: k.Address, Made: now.Format("2006-01-02"),
+		SingleKey: k.SingleKey, AddressPath: k.AddressPath, Address: k.Address, Fingerprint: k.Fingerprint, BIP39: k.BIP39,
+		RestoreGap: k.RestoreGap, Restore: k.RestoreCommand, Added: k.Added, Made: now.Format("2006-01-02"),
 		Notice: "Test coins only: this network must not hold real money. Whoever reads this page owns what is in the wallet. Keep it out of sight, and away from cameras and clouds.",
 	}
 	switch {
 	case len(page.Words) > 0:
-		master, err := keys.NewMaster(keys.Seed(k.Mnemonic, ""))
-		if err != nil {
-			return page, err
-		}
-		fingerprint := master.Fingerprint()
-		page.Fingerprint = fmt.Sprintf("%x", fingerprint)
 	case k.WIF != "":
 		page.WIF = k.WIF
 	default:
 		return page, errors.New("this wallet has neither words nor a key of its own to print: lode wallet backup keeps all of it in a file")
+	}
+	if page.BIP39 {
+		page.Notice = strings.Replace(page.Notice, "Whoever reads this page owns", "Whoever reads this page and knows the BIP39 passphrase owns", 1)
 	}
 	return page, nil
 }
 
 // facts are the lines of the page below the words.
 func (page paper) facts() [][2]string {
-	return [][2]string{
-		{"Network", page.Network},
-		{"Type", page.Type},
-		{"Account path", page.Path},
-		{"First address", page.Address},
-		{"Its path", page.AddressPath},
-		{"Fingerprint", page.Fingerprint},
-		{"Private key", page.WIF},
-		{"Printed", page.Made},
-		{"Restore with", page.restore()},
+	list := [][2]string{{"Network", page.Network}, {"Type", page.Type}}
+	if page.SingleKey {
+		list = append(list, [2]string{"Path of its key", page.Path}, [2]string{"Address", page.Address})
+	} else {
+		list = append(list, [2]string{"Account path", page.Path}, [2]string{"First address", page.Address}, [2]string{"Its path", page.AddressPath})
 	}
+	list = append(list, [2]string{"Fingerprint", page.Fingerprint}, [2]string{"Private key", page.WIF})
+	if page.BIP39 {
+		list = append(list, [2]string{"BIP39 passphrase", "needed beside the words, and not on this page"})
+	}
+	if page.RestoreGap > 0 {
+		list = append(list, [2]string{"Gap", fmt.Sprintf("%d: other wallets' usual 20 does not find all its addresses", page.RestoreGap)})
+	}
+	list = append(list, [2]string{"Printed", page.Made}, [2]string{"Restore with", page.restore()})
+	return append(list, addedFacts(page.Added, len(page.Words) > 0)...)
+}
+
+// maxAdded is how many added descriptors are listed.
+const maxAdded = 10
+
+// addedFacts tell of descriptors that the words, or the key, of a wallet do not
+// bring back.
+func addedFacts(added []string, words bool) (list [][2]string) {
+	if len(added) == 0 {
+		return nil
+	}
+	what := "The key alone does not bring back"
+	if words {
+		what = "The words alone do not bring back"
+	}
+	list = append(list, [2]string{"Not on this", fmt.Sprintf("%s %s; lode wallet backup keeps them:", what, console.Count(len(added), "added descriptor"))})
+	for i, text := range added {
+		if i == maxAdded {
+			return append(list, [2]string{" ", fmt.Sprintf("and %d more", len(added)-i)})
+		}
+		list = append(list, [2]string{" ", text})
+	}
+	return list
 }
 
 func (page paper) restore() string {
-	if len(page.Words) == 0 {
-		return "lode wallet import"
+	if len(page.Words) == 0 || page.SingleKey {
+		return page.Restore
 	}
-	return "lode wallet restore, or any wallet that knows BIP39"
+	return page.Restore + ", or any wallet that knows BIP39"
 }
 
 func (p *program) showPaper(page paper) error {

@@ -102,7 +102,7 @@ func (p *program) runRestore(ctx context.Context, f restore) error {
 	if err != nil {
 		return err
 	}
-	mnemonic, _, err := keys.CheckMnemonic(words)
+	mnemonic, err := checkedWords(words)
 	if err != nil {
 		return err
 	}
@@ -145,6 +145,9 @@ func (p *program) showRestored(r rpc.Restored) {
 	p.walletTable(r.Wallets, false)
 	p.screen.Printf("Restored %s.\n", console.Count(len(r.Wallets), "wallet"))
 }
+	if r.Gap > 0 {
+		p.screen.Printf("The search of each account ended after %d unused addresses in a row; if coins are missing: lode wallet rescan --gap N.\n", r.Gap)
+	}
 
 // readWords returns the words as they were given, not yet checked as a whole.
 func (p *program) readWords(ctx context.Context, f restore) (string, error) {
@@ -173,6 +176,33 @@ func (p *program) readWords(ctx context.Context, f restore) (string, error) {
 }
 
 // wordList is what typed words are completed and checked with. The words so
+// maxRepairs is how many ways to mend words with a wrong checksum are shown.
+const maxRepairs = 5
+
+// checkedWords returns words in their normal form, however they are laid out. Where
+// their checksum is wrong the error names small changes that make it right; it is
+// for the one who typed them, and goes no further than the screen.
+func checkedWords(text string) (string, error) {
+	written := keys.Written(text)
+	normal, _, err := keys.CheckMnemonic(written)
+	if !errors.Is(err, keys.ErrChecksum) {
+		return normal, err
+	}
+	found := keys.Repairs(written, maxRepairs)
+	if len(found) == 0 {
+		return "", err
+	}
+	var b strings.Builder
+	for _, r := range found {
+		if r.Swap {
+			fmt.Fprintf(&b, "\n  words %d and %d swapped", r.Index, r.Index+1)
+		} else {
+			fmt.Fprintf(&b, "\n  word %d: %s", r.Index, r.Word)
+		}
+	}
+	return "", fmt.Errorf("%w\nThe checksum would be right with one of these changes (or with others):%s", err, b.String())
+}
+
 // far tell the language; it is English until they say otherwise.
 func wordList() console.WordList {
 	language := func(before []string, word string) string {
@@ -181,7 +211,11 @@ func wordList() console.WordList {
 	}
 	return console.WordList{
 		Known: func(before []string, word string) (string, bool) {
-			return keys.Known(word, language(before, word))
+			lang := language(before, word)
+			if known, ok := keys.Known(word, lang); ok {
+				return known, true
+			}
+			return keys.Begun(word, lang)
 		},
 		Complete: func(before []string, prefix string) []string {
 			return keys.Complete(prefix, language(before, prefix))
