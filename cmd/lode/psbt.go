@@ -225,6 +225,7 @@ func (p *program) psbtMade(ctx context.Context, c *openChain, out, text string) 
 	if p.json {
 		return p.printJSON(psbtJSON{text, out, view})
 	}
+	p.warnPSBT(view)
 	p.afterPSBT(out, view)
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -14,39 +13,49 @@ import (
 	"github.com/lode-chain/lode/rpc"
 )
 
-// psbtCreate are the flags of psbt create.
+// psbtCreate are the flags of psbt create: those of send that plan a payment.
 type psbtCreate struct {
-	request rpc.SendRequest
-	amount  string
-	out     string
+	send
+	out string
 }
 
 func (p *program) psbtCreateCommand() *cobra.Command {
-	var f psbtCreate
+	f := psbtCreate{send: send{lockTime: -1}}
 	c := &cobra.Command{
 		Use: "create", Short: "Plan a payment for others to sign",
 		Long: `Plans a payment as lode send does and makes a PSBT of it instead of sending it:
 for wallets that only watch, and for those that need the signatures of others.
-The coins stay where they are until the transaction is sent.`,
+The coins stay where they are until the transaction is sent. Time locks that the
+coins have met are open in it, for whoever signs by them.`,
 		Example: `  lode psbt create --from Shared --to bcrt1q… --amount 1.5 --out pay.psbt
-  lode psbt create --from Shared --to Wallet2 --max --fee-rate 2`,
+  lode psbt create --from Shared --to Wallet2 --max --fee-rate 2
+  lode psbt create --from Shared --to Wallet2=0.5 --to bcrt1q…=0.25 --target 3
+  lode psbt create --from Shared --to 2 --amount 1 --coins TXID:0 --subtract-fee`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if c.Flags().Changed("fee-rate") && (math.IsNaN(f.request.FeeRate) || f.request.FeeRate <= 0) {
-				return usagef("--fee-rate: %v is not above 0 sat/vB", f.request.FeeRate)
+			if err := f.check(c, false, true); err != nil {
+				return err
 			}
 			return p.runPSBTCreate(c.Context(), f)
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.request.From, "from", "", "wallet that pays: name, number or address")
-	flags.StringVar(&f.request.To, "to", "", "address that is paid, or a wallet's name or number")
+	flags.StringVar(&f.from, "from", "", "wallet that pays: name, number or address")
+	flags.StringArrayVar(&f.payees, "to", nil, "address that is paid, or a wallet's name or number, or a payment link; several as TO=AMOUNT each")
 	for _, flag := range []string{"from", "to"} {
 		_ = c.RegisterFlagCompletionFunc(flag, p.completeWallets)
 	}
 	flags.StringVar(&f.amount, "amount", "", "how much, for example 1.5")
-	flags.BoolVar(&f.request.Max, "max", false, "all that there is, instead of an amount")
-	flags.Float64Var(&f.request.FeeRate, "fee-rate", 0, "fee in sat/vB (default: the node's)")
-	flags.StringArrayVar(&f.request.Coins, "coin", nil, "spend this coin, TXID:N, and none that is not named")
+	flags.BoolVar(&f.max, "max", false, "all that there is, instead of an amount; the fee comes off it")
+	flags.BoolVar(&f.subtract, "subtract-fee", false, "the fee comes off what is paid, in equal parts")
+	flags.Float64Var(&f.feeRate, "fee-rate", 0, "fee in sat/vB (default: the node's)")
+	flags.IntVar(&f.target, "target", 0, "choose the fee so that it is confirmed within this many blocks")
+	flags.StringArrayVar(&f.coins, "coins", nil, "spend this coin, TXID:N, and no other but those named; repeatable")
+	flags.StringArrayVar(&f.coins, "coin", nil, "as --coins")
+	_ = flags.MarkHidden("coin") // as it was called before
+	flags.BoolVar(&f.addCoins, "add-coins", false, "with --coins: others too when they do not suffice")
+	flags.StringVar(&f.data, "data", "", "data in hex, in an OP_RETURN output")
+	flags.StringVar(&f.text, "data-text", "", "a text, in an OP_RETURN output")
+	flags.StringVar(&f.change, "change", "", "address for the change (default: a new one of the wallet)")
 	psbtOut(c, &f.out, "the PSBT")
 	return c
 }
@@ -56,20 +65,22 @@ func (p *program) runPSBTCreate(ctx context.Context, f psbtCreate) error {
 		return err
 	}
 	switch {
-	case f.request.To == "":
+	case f.complete():
+	case f.to == "":
 		return usagef("whom to pay? say it with --to")
-	case f.amount == "" && !f.request.Max:
+	default:
 		return usagef("how much? say it with --amount, for example --amount 1.5, or --max")
-	case f.amount != "" && f.request.Max:
-		return usagef("--amount and --max do not go together; give one")
-	case f.amount != "":
+	}
+	request := f.base
+	request.From, request.To = f.from, f.to
+	if f.to != "" && f.amount != "" {
 		var err error
-		if f.request.Amount, err = parsePayment(f.amount); err != nil {
+		if request.Amount, err = parsePayment(f.amount); err != nil {
 			return err
 		}
 	}
 	return p.with(ctx, "psbt create", func(c *openChain) error {
-		made, err := c.CreatePSBT(ctx, f.request)
+		made, err := c.CreatePSBT(ctx, request)
 		if err != nil {
 			return err
 		}
@@ -79,6 +90,7 @@ func (p *program) runPSBTCreate(ctx context.Context, f psbtCreate) error {
 		if p.json {
 			return p.printJSON(psbtJSON{made.PSBT, f.out, made.View})
 		}
+		p.warnPSBT(made.View)
 		p.afterPSBT(f.out, made.View)
 		return nil
 	})
@@ -164,9 +176,17 @@ func (p *program) runPSBTSign(ctx context.Context, f psbtSign) error {
 		for _, text := range signed.Refused {
 			p.screen.Notef("Not signed: %s.\n", console.Clean(text))
 		}
+		p.warnPSBT(signed.View)
 		p.afterPSBT(f.out, signed.View)
 		return nil
 	})
+}
+
+// warnPSBT tells what stands in the way of a PSBT although it can be signed.
+func (p *program) warnPSBT(view rpc.PSBTView) {
+	for _, text := range view.Warnings {
+		p.screen.Notef("Warning: %s.\n", console.Clean(text))
+	}
 }
 
 // awaited is the wallet here whose signature a PSBT waits for; empty when there is
@@ -289,6 +309,9 @@ func (p *program) showPSBT(v rpc.PSBTView) {
 		[2]string{"Lock time", lockTime(v.LockTime)},
 		[2]string{"State", psbtState(v)},
 	)
+	for _, text := range v.Warnings {
+		p.screen.Fields([2]string{"Warning", console.Clean(text)})
+	}
 	for i, in := range v.Inputs {
 		p.screen.Printf("\nInput %d  %s\n", i, in.Coin)
 		p.screen.Fields(inputFields(in)...)
@@ -357,6 +380,7 @@ func inputFields(in rpc.PSBTInput) [][2]string {
 		{"Address", in.Address},
 		{"Wallet", console.Clean(strings.Join(in.Wallets, ", "))},
 		{"Sighash", in.Sighash},
+		{"Coin", coinWords(in)},
 	}
 	if in.Required > 0 {
 		fields = append(fields, [2]string{"Needs", console.Count(in.Required, "signature")})
@@ -370,6 +394,19 @@ func inputFields(in rpc.PSBTInput) [][2]string {
 		}
 	}
 	return append(fields, [2]string{"State", console.Clean(status)})
+}
+
+// coinWords say what became of a coin that cannot be spent.
+func coinWords(in rpc.PSBTInput) string {
+	switch {
+	case in.CoinState == "spent" && in.SpentBy != "":
+		return "spent by transaction " + in.SpentBy
+	case in.CoinState == "spent":
+		return "spent"
+	case in.CoinState == "unknown":
+		return "not known here"
+	}
+	return ""
 }
 
 // describeSigner names a key, where it comes from, and what it signs for.
