@@ -11,12 +11,15 @@ import (
 
 // balanceJSON is one row of balance --json.
 type balanceJSON struct {
-	Number    int        `json:"number"`
-	Name      string     `json:"name"`
-	Address   string     `json:"address"`
-	Spendable rpc.Amount `json:"spendable"`
-	Immature  rpc.Amount `json:"immature"`
-	Pending   rpc.Amount `json:"pending"`
+	Number     int        `json:"number"`
+	Name       string     `json:"name"`
+	Address    string     `json:"address"`
+	Spendable  rpc.Amount `json:"spendable"`
+	Locked     rpc.Amount `json:"locked,omitempty"`
+	TimeLocked rpc.Amount `json:"time_locked,omitempty"`
+	Reused     rpc.Amount `json:"reused,omitempty"`
+	Immature   rpc.Amount `json:"immature"`
+	Pending    rpc.Amount `json:"pending"`
 }
 
 func (p *program) balanceCommand() *cobra.Command {
@@ -24,7 +27,8 @@ func (p *program) balanceCommand() *cobra.Command {
 		Use: "balance [WALLET]", Short: "Show what the wallets have",
 		Long: `Shows what all wallets have, or one. Spendable can be paid with now. Immature
 was mined and waits for its confirmations. Pending was paid by others and is
-not in a block yet. Archived wallets are not in the list; a line says what they
+not in a block yet. Coins that are locked are in none of these; a line says what
+they hold. Archived wallets are not in the list; a line says what they
 have.`,
 		Example: "  lode balance\n  lode balance Wallet1",
 		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
@@ -38,7 +42,7 @@ have.`,
 				if p.json {
 					rows := make([]balanceJSON, len(wallets))
 					for i, w := range wallets {
-						rows[i] = balanceJSON{w.Number, w.Name, w.Address, w.Spendable, w.Immature, w.Pending}
+						rows[i] = balanceJSON{w.Number, w.Name, w.Address, w.Spendable, w.Locked, w.TimeLocked, w.Reused, w.Immature, w.Pending}
 					}
 					return p.printJSON(rows)
 				}
@@ -48,6 +52,7 @@ have.`,
 				case len(hidden) == 0:
 					p.screen.Printf("%s\n", capital(noWallet(ctx, c).Error()))
 				}
+				p.showApart(wallets)
 				p.showHidden(hidden)
 				return nil
 			})
@@ -72,6 +77,24 @@ func balances(ctx context.Context, c *openChain, args []string) (wallets, hidden
 		}
 	}
 	return wallets, hidden, err
+}
+
+// showApart says what wallets have beside: coins that a payment leaves alone.
+func (p *program) showApart(wallets []rpc.Wallet) {
+	for _, w := range wallets {
+		var parts []string
+		for _, part := range []struct {
+			sum  rpc.Amount
+			what string
+		}{{w.Locked, "locked by hand"}, {w.TimeLocked, "time-locked"}, {w.Reused, "at addresses that were spent from"}} {
+			if part.sum > 0 {
+				parts = append(parts, part.sum.String()+" "+part.what)
+			}
+		}
+		if len(parts) > 0 {
+			p.screen.Printf("%s has beside %s (lode wallet coins %d).\n", console.Clean(w.Name), console.List(parts), w.Number)
+		}
+	}
 }
 
 // showHidden says what the sums of a list leave out.
