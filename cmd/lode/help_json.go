@@ -38,7 +38,7 @@ scanning?} and more.
                   internal, timestamp, range?, next_index?}]}
   wallet paper    {name, number, network, type, words, wif?, path?,
                   address_path, address, restore, …}
-  wallet last-word
+  wallet lastword
                   {language, words}
   wallet restore  {wallets: [WALLET], already: [WALLET]}
   wallet rescan   {wallets: [WALLET], from, height, blocks_read}
