@@ -91,6 +91,9 @@ func (f *funding) add(op wire.OutPoint, c *consensus.Coin) error {
 	if !ok {
 		return fmt.Errorf("coin %s: %w", op, wallet.ErrKey)
 	}
+	if file.Header().WatchOnly {
+		return rpc.Errorf(rpc.CodeWallet, "wallet %s gets the first coins and only watches, so nobody here can pay them out", file.Name())
+	}
 	if f.rings[file.Number()] == nil {
 		r, err := f.wallets.ring(file, nil)
 		if err != nil {
@@ -189,7 +192,7 @@ func (f *funding) spend(coins []wallet.Coin, owners []int, outputs [][]byte, val
 	}
 	err := wallet.SignKeys(tx, coins, func(c *wallet.Coin) (*btcec.PrivateKey, error) { return byCoin[c.OutPoint].coinKey(c) })
 	if errors.Is(err, wallet.ErrKey) {
-		err = fmt.Errorf("fund the wallets: %w", err)
+		err = rpc.Errorf(rpc.CodeWallet, "the wallet that gets the first coins has not all keys to pay them out: %s", err)
 	}
 	return tx, err
 }

@@ -72,6 +72,20 @@ func (p *program) chooseWallet(ctx context.Context, c *openChain, title, flag, g
 	return w, err
 }
 
+// chooseOne is chooseWallet for what should not happen to a wallet because it is
+// alone: it has to be chosen.
+func (p *program) chooseOne(ctx context.Context, c *openChain, title, flag string) (rpc.Wallet, error) {
+	wallets, err := c.ListWallets(ctx)
+	if err != nil {
+		return rpc.Wallet{}, err
+	}
+	if len(wallets) == 0 {
+		return rpc.Wallet{}, noWallet(ctx, c)
+	}
+	w, _, err := p.pickWallet(ctx, wallets, flag, walletPick(title, wallets, ""))
+	return w, err
+}
+
 // keysNote tells of those among wallets whose keys are under no passphrase.
 func keysNote(wallets []rpc.Wallet) string {
 	n := make(map[console.Keys]int)

@@ -117,7 +117,7 @@ func explainRefusal(code rpc.Code, text string) string {
 			text = "the wallets are locked"
 		}
 		if !strings.Contains(text, "--passphrase-file") {
-			hint = "give their passphrase with --passphrase-file F, or at lode up"
+			hint = "lode wallet unlock opens them while lode up runs; or give their passphrase with --passphrase-file F"
 		}
 	case rpc.CodePassphrase:
 		if strings.Contains(text, "backup") {

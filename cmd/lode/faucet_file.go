@@ -27,7 +27,7 @@ const (
 // faucetRow is one payment of a file.
 type faucetRow struct {
 	Line    int        `json:"line"`
-	Name    string     `json:"name"` // as it stands in the file
+	Name    string     `json:"name"` // as it stands in the file; of a number, the wallet's
 	Address string     `json:"address"`
 	Amount  rpc.Amount `json:"amount"`
 }
@@ -39,7 +39,7 @@ type rowsError []string
 func (e rowsError) Error() string {
 	text := strings.Join(e[:min(len(e), maxFaucetErrors)], "; ")
 	if more := len(e) - maxFaucetErrors; more > 0 {
-		text += fmt.Sprintf("; and %d more", more)
+		text += fmt.Sprintf("; and %s more", console.Thousands(int64(more)))
 	}
 	return text + ": nothing was paid"
 }
@@ -67,28 +67,32 @@ func newPayees(wallets []rpc.Wallet, params *network.Params) *payees {
 	return p
 }
 
-func (p *payees) find(text string) (string, error) {
+// find returns the address that a text means, and what to call the payee.
+func (p *payees) find(text string) (called, to string, err error) {
 	name := strings.ToLower(text)
 	if p.twice[name] {
-		return "", fmt.Errorf("more than one wallet is called %q: use the number", console.Clean(text))
+		return "", "", fmt.Errorf("more than one wallet is called %q: use the number", console.Clean(text))
 	}
 	if w, ok := p.wallets[name]; ok {
-		return w.Address, nil
+		if text == numbered(w) {
+			text = w.Name
+		}
+		return text, w.Address, nil
 	}
-	_, err := address.Decode(text, p.params)
+	_, err = address.Decode(text, p.params)
 	switch {
 	case err == nil:
-		return text, nil
+		return text, text, nil
 	case len(text) >= shortestAddress && !strings.Contains(text, " "):
-		return "", fmt.Errorf("no wallet is called %q, and as an address it is wrong: %s", console.Clean(console.Short(text, 40)), oneLine(err))
+		return "", "", fmt.Errorf("no wallet is called %q, and as an address it is wrong: %s", console.Clean(console.Short(text, 40)), oneLine(err))
 	}
-	return "", fmt.Errorf("no wallet is called %q", console.Clean(console.Short(text, 40)))
+	return "", "", fmt.Errorf("no wallet is called %q", console.Clean(console.Short(text, 40)))
 }
 
 // parseFaucet reads a file of payments: a name or an address and an amount in
-// each row. Rows are set apart by commas, semicolons or tabs; a byte order mark,
-// a heading in the first row, empty rows and Windows' line ends are taken as they
-// come. One wrong row refuses them all.
+// each row. Fields are set apart by commas, semicolons or tabs, as in the first
+// row that has any; a byte order mark, a heading in the first row, empty rows,
+// lines that begin with # and Windows' line ends are taken as they come. One wrong row refuses them all.
 func parseFaucet(data []byte, p *payees) ([]faucetRow, error) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	switch {
@@ -98,7 +102,7 @@ func parseFaucet(data []byte, p *payees) ([]faucetRow, error) {
 		return nil, errors.New("the file is not UTF-8 text; save it as CSV UTF-8")
 	}
 	r := csv.NewReader(bytes.NewReader(data))
-	r.Comma, r.FieldsPerRecord, r.TrimLeadingSpace = separator(data), -1, true
+	r.Comma, r.Comment, r.FieldsPerRecord, r.TrimLeadingSpace = separator(data), comment, -1, true
 	var rows []faucetRow
 	var wrong rowsError
 	lines := make(map[string]int) // by address: where it stands already
@@ -167,17 +171,22 @@ func parseRow(fields []string, first bool, p *payees) (row faucetRow, skip bool,
 	case fields[0] == "":
 		return row, false, errors.New("the name is missing")
 	}
-	row.Name = fields[0]
-	if row.Address, err = p.find(fields[0]); err != nil {
+	if row.Name, row.Address, err = p.find(fields[0]); err != nil {
 		return row, false, err
 	}
 	row.Amount, err = parsePayment(fields[1])
 	return row, false, err
 }
 
+// comment begins a line that is for people.
+const comment = '#'
+
 // separator guesses what sets fields apart, from the first row that has any.
 func separator(data []byte) rune {
 	for line := range bytes.Lines(data) {
+		if line[0] == comment {
+			continue
+		}
 		for _, sep := range []rune{';', '\t', ','} {
 			if bytes.ContainsRune(line, sep) {
 				return sep

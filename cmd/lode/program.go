@@ -30,6 +30,8 @@ type program struct {
 	// lent is the open chain of the console that this command line was typed
 	// at; nil when the command opens the data directory by itself.
 	lent *openChain
+
+	stray error // a word before --help that is no command
 }
 
 // The groups of commands in the help text.
@@ -56,7 +58,11 @@ func (p *program) run(ctx context.Context, args []string) int {
 func (p *program) execute(ctx context.Context, args []string) error {
 	root := p.root()
 	root.SetArgs(args)
-	return root.ExecuteContext(ctx)
+	p.stray = nil
+	if err := root.ExecuteContext(ctx); err != nil {
+		return err
+	}
+	return p.stray
 }
 
 // root builds the command tree. It is built anew for each command line, since
@@ -85,6 +91,7 @@ the chain, the others join it. Nothing has to be set up: lode up.`,
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usagef("%s (%s --help)", flagProblem(c, err), c.CommandPath())
 	})
+	p.refuseStrayHelp(root)
 	root.AddGroup(
 		&cobra.Group{ID: groupStart, Title: "Start and stop:"},
 		&cobra.Group{ID: groupWallet, Title: "Wallets and payments:"},
@@ -144,6 +151,9 @@ func checkUsage(c *cobra.Command) {
 // badValue is how the flag package says that a flag's value cannot be read.
 var badValue = regexp.MustCompile(`^invalid argument (".*") for "(?:-., )?--([a-z0-9-]+)" flag: `)
 
+// longTime is a time that is written well; what is wrong is its size.
+var longTime = regexp.MustCompile(`^"[0-9.]+(h|m|s|ms)"$`)
+
 // flagProblem says in lode's words what is wrong with a command's flags.
 func flagProblem(c *cobra.Command, err error) string {
 	text := oneLine(err)
@@ -157,6 +167,9 @@ func flagProblem(c *cobra.Command, err error) string {
 				want = "a number such as 1.5"
 			case "duration":
 				want = "a time with its unit, such as 30s or 2m"
+				if longTime.MatchString(found[1]) {
+					want = "that is too long a time"
+				}
 			case "bool":
 				want = "true or false"
 			}
@@ -185,25 +198,12 @@ func group(use, short, long, example string, commands ...*cobra.Command) *cobra.
 	c := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: cobra.ArbitraryArgs}
 	c.AddCommand(commands...)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
+		if len(args) == 0 || args[0] == helpWord {
 			return c.Help()
 		}
 		return unknownCommand(c, args[0])
 	}
 	return c
-}
-
-func unknownCommand(c *cobra.Command, word string) error {
-	var names []string
-	for _, sub := range c.Commands() {
-		if sub.IsAvailableCommand() && sub.Name() != "help" {
-			names = append(names, sub.Name())
-		}
-	}
-	if near := c.SuggestionsFor(word); len(near) > 0 {
-		return usagef("%s has no command %q; did you mean %s?", c.CommandPath(), word, strings.Join(near, " or "))
-	}
-	return usagef("%s has no command %q; there are %s", c.CommandPath(), word, console.List(names))
 }
 
 // usageError is a mistake in how the program was called. Its exit code is 2.

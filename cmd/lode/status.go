@@ -65,13 +65,13 @@ func (p *program) showStatus(s rpc.Status) {
 	}
 	wallets := console.Thousands(int64(s.Wallets))
 	if len(s.Damaged) > 0 {
-		wallets += fmt.Sprintf(", %d more cannot be read", len(s.Damaged))
+		wallets += fmt.Sprintf(", %s more cannot be read", console.Thousands(int64(len(s.Damaged))))
 	}
 	switch {
 	case s.Locked:
-		wallets += ", locked"
+		wallets += ", under a passphrase, locked"
 	case s.Encrypted:
-		wallets += ", under a passphrase"
+		wallets += ", under a passphrase, open (lode wallet lock)"
 	}
 	switch {
 	case s.Plain == 0:
@@ -234,7 +234,7 @@ func (p *program) showBare(s rpc.Status, wallets []rpc.Wallet) {
 		[2]string{"Network", fmt.Sprintf("%s in %s", s.Network, s.DataDir)},
 		[2]string{"Chain", fmt.Sprintf("height %s, %s", console.Thousands(int64(s.Height)), host)},
 		[2]string{"Tip", fmt.Sprintf("%s, %s", console.Short(s.BestBlock, 24), p.when(s.TipTime))},
-		[2]string{"Wallets", fmt.Sprintf("%d with %s spendable, %s immature", len(wallets), spendable, immature)},
+		[2]string{"Wallets", fmt.Sprintf("%s with %s spendable, %s immature", console.Thousands(int64(len(wallets))), spendable, immature)},
 		[2]string{"Waiting", console.Count(s.MempoolTxs, "transaction")},
 	)
 	p.screen.Printf("\n")

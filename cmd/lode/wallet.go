@@ -171,33 +171,6 @@ func protection(w rpc.Wallet) string {
 	return "under the passphrase"
 }
 
-func (p *program) walletRenameCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "rename WALLET NAME", Short: "Give a wallet another name",
-		Long:    "Gives a wallet another name. Names of digits only are refused: they would look\nlike numbers.",
-		Example: "  lode wallet rename Wallet1 Alice",
-		Args:    needArgs("WALLET", "NAME"), ValidArgsFunction: p.completeWallets,
-		RunE: func(c *cobra.Command, args []string) error {
-			ctx := c.Context()
-			return p.with(ctx, "wallet rename", func(c *openChain) error {
-				old, err := c.FindWallet(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				w, err := c.RenameWallet(ctx, args[0], args[1])
-				if err != nil {
-					return err
-				}
-				if p.json {
-					return p.printJSON(w)
-				}
-				p.screen.Printf("%s is now %s.\n", console.Clean(old.Name), console.Clean(w.Name))
-				return nil
-			})
-		},
-	}
-}
-
 func first(args []string) string {
 	if len(args) == 0 {
 		return ""

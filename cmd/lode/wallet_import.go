@@ -44,7 +44,7 @@ blocks.`,
 		RunE: func(c *cobra.Command, args []string) error { return p.runImport(c.Context(), f, args) },
 	}
 	c.Flags().StringVar(&f.name, "name", "", "name of the wallet")
-	c.Flags().StringVar(&f.kind, "type", "", "address type: bech32, bech32m, p2sh-segwit or legacy")
+	foldedFlag(c, &f.kind, "type", "", "address type: bech32, bech32m, p2sh-segwit or legacy")
 	_ = c.RegisterFlagCompletionFunc("type", completeTypes)
 	c.Flags().StringVar(&f.fromArgs, "key-from-args", "", "the key itself; other users of this machine can see it")
 	c.Flags().StringVar(&f.passphraseFile, passphraseFlag, "", passphraseHelp)

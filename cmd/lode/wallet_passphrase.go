@@ -41,7 +41,7 @@ type passphraseJSON struct {
 }
 
 func (p *program) passphraseSetCommand() *cobra.Command {
-	var file string
+	var file, other string
 	c := &cobra.Command{
 		Use: "set", Short: "Put all wallets under a passphrase",
 		Long: `Puts all wallets of the data directory, and those to come, under a passphrase.
@@ -52,10 +52,15 @@ earlier stay as they are.`,
 		Example: "  lode wallet passphrase set\n  lode wallet passphrase set --new-passphrase-file pass",
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx := c.Context()
+			if other != "" {
+				return usagef("the passphrase to set is a new one: give its file with --%s", newPassphraseFlag)
+			}
 			return p.with(ctx, "wallet passphrase", func(c *openChain) error {
-				if s, err := c.Status(ctx); err != nil {
+				s, err := c.Status(ctx)
+				if err != nil {
 					return err
-				} else if s.Encrypted {
+				}
+				if s.Encrypted {
 					return fmt.Errorf("these wallets are under a passphrase already; change it with lode wallet passphrase change")
 				}
 				passphrase, err := p.newPassphrase(ctx, file, newPassphraseFlag, "New passphrase of the wallets")
@@ -65,11 +70,19 @@ earlier stay as they are.`,
 				if err := c.SetPassphrase(ctx, passphrase); err != nil {
 					return err
 				}
-				return p.showPassphrase(ctx, c, "All wallets are under the passphrase now. Nobody can find it again for you.")
+				text := "All wallets are under the passphrase now. Nobody can find it again for you."
+				if p.lent != nil || s.HostPID != os.Getpid() {
+					text += " They stay open for payments until the host ends; lode wallet lock locks them now."
+				} else {
+					text += " Payments ask for it from now on; lode wallet unlock opens them for a time while lode up runs."
+				}
+				return p.showPassphrase(ctx, c, text)
 			})
 		},
 	}
 	c.Flags().StringVar(&file, newPassphraseFlag, "", "file whose first line is the new passphrase (- for standard input)")
+	c.Flags().StringVar(&other, passphraseFlag, "", "")
+	_ = c.Flags().MarkHidden(passphraseFlag)
 	return c
 }
 
@@ -185,6 +198,10 @@ in a folder under a passphrase needs none.`,
 	return c
 }
 
+// maxUnlock is the longest time for which wallets are unlocked: that of Core's
+// walletpassphrase.
+const maxUnlock = 100_000_000 * time.Second
+
 func (p *program) walletUnlockCommand() *cobra.Command {
 	var file string
 	var last time.Duration
@@ -198,6 +215,9 @@ and keys are shown only for the passphrase all the same.`,
 			ctx := c.Context()
 			if last < 0 || c.Flags().Changed("for") && last == 0 {
 				return usagef("--for %s: more than 0, such as 10m; leave it out for no limit", last)
+			}
+			if last > maxUnlock {
+				return usagef("--for %s: at most %s hours; leave it out for no limit", c.Flag("for").Value, console.Thousands(int64(maxUnlock/time.Hour)))
 			}
 			return p.with(ctx, "wallet unlock", func(c *openChain) error {
 				if err := needEncrypted(ctx, c); err != nil {

@@ -63,6 +63,9 @@ what it has given out. A wallet that is here is never replaced.`,
 				b.name, b.passphraseFile = f.name, f.passphraseFile
 				return p.runRestoreBackup(c.Context(), b)
 			}
+			if c.Flags().Changed("gap") && f.gap < 1 {
+				return usagef("--gap %d: at least 1; leave it out for 20", f.gap)
+			}
 			return p.runRestore(c.Context(), f)
 		},
 	}
@@ -73,7 +76,7 @@ what it has given out. A wallet that is here is never replaced.`,
 	flags.BoolVar(&f.fromArgs, "words-from-args", false, "allow --words, although other users of this machine can see it")
 	flags.StringVar(&f.name, "name", "", "name of the restored wallet")
 	flags.StringVar(&f.path, "path", "", "restore one key at this path, for example m or m/44'/1'/0'/0/0")
-	flags.StringVar(&f.kind, "type", "", "address type: bech32, bech32m, p2sh-segwit or legacy")
+	foldedFlag(c, &f.kind, "type", "", "address type: bech32, bech32m, p2sh-segwit or legacy")
 	_ = c.RegisterFlagCompletionFunc("type", completeTypes)
 	flags.StringVar(&f.bip39PassphraseFile, "bip39-passphrase-file", "", "file with the words' own passphrase (BIP39), if they have one")
 	flags.BoolVar(&f.askBIP39, "bip39-passphrase", false, "ask for the words' own passphrase (BIP39)")
@@ -93,8 +96,6 @@ func (p *program) runRestore(ctx context.Context, f restore) error {
 		return usagef("give the words in a file or with --words, not both")
 	case f.path != "" && f.kind == "":
 		return usagef("--path needs --type: bech32, bech32m, p2sh-segwit or legacy")
-	case f.gap < 0:
-		return usagef("--gap %d: at least 1", f.gap)
 	case f.file == "-" && f.passphraseFile == "-":
 		return usagef("standard input can hold the words or the passphrase, not both")
 	}

@@ -36,7 +36,7 @@ and prepares PSBTs for those who have the keys.`,
 	}
 	c.Args = cobra.MinimumNArgs(1)
 	c.Flags().StringVar(&name, "name", "", "name of the wallet")
-	c.Flags().StringVar(&kind, "type", "", "address type of an extended key that does not say it: bech32, bech32m, p2sh-segwit or legacy")
+	foldedFlag(c, &kind, "type", "", "address type of an extended key that does not say it: bech32, bech32m, p2sh-segwit or legacy")
 	_ = c.RegisterFlagCompletionFunc("type", completeTypes)
 	return c
 }

@@ -23,7 +23,9 @@ func DefaultName(number int) string { return "Wallet" + strconv.Itoa(number) }
 // CheckName refuses a name that a person could not type back or could take for
 // something else: control, invisible and compatibility characters, letters of
 // several alphabets, digits only (that is a number), a slash (it would not fit
-// /wallet/NAME), a dash in front (a flag). Kind: ErrName.
+// /wallet/NAME), a dash in front (a flag), and what sets names apart where several
+// are paid: =, a comma, a semicolon, # in front. Wallets that have such a name
+// from before keep it. Kind: ErrName.
 func CheckName(name string) error {
 	why := badName(name)
 	if why == "" {
@@ -44,6 +46,8 @@ func badName(name string) string {
 		return "it begins or ends with a space"
 	case strings.HasPrefix(name, "-"):
 		return "it begins with a dash, as a flag does"
+	case strings.HasPrefix(name, "#"):
+		return "it begins with #, as a comment in a file of payments does"
 	}
 	digits := true
 	for _, r := range name {
@@ -53,6 +57,8 @@ func badName(name string) string {
 		switch {
 		case r == '/' || r == '\\':
 			return "it contains a slash"
+		case r == '=' || r == ',' || r == ';':
+			return fmt.Sprintf("it contains %q, which separates names from amounts where several are paid", r)
 		case r == ' ':
 		case !unicode.IsGraphic(r) || unicode.IsSpace(r) || invisible(r):
 			return fmt.Sprintf("it contains the character %U, which cannot be seen", r)

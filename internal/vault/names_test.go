@@ -14,6 +14,7 @@ func TestCheckName(t *testing.T) {
 	for _, bad := range []string{
 		"", " a", "a ", "12", "١٢", "a\x00b", "a\nb", "a\tb", "a\u200bb", "a\u202eb", "a\u00a0b", "a\u3164b", "a\ufe0fb", "\ufeffa", "a\u00adb",
 		"Аlice", "Αlice", "p\u0430ypal", "ﬁn", "Ａ", "a/b", `a\b`, "-n", "a\xffb", strings.Repeat("x", 65), "e\u0301",
+		"a=b", "a,b", "Smith; John", "#1",
 	} {
 		if CheckName(bad) == nil {
 			t.Errorf("%q not refused", bad)
