@@ -20,7 +20,7 @@ that lode wallet list shows.`,
   lode wallet list
   lode wallet restore`,
 		p.walletNewCommand(), p.walletLastWordCommand(), p.walletPaperCommand(), p.walletListCommand(), p.walletShowCommand(),
-		p.walletRenameCommand(), p.walletImportCommand(), p.walletWatchCommand(),
+		p.walletRenameCommand(), p.walletCoinsCommand(), p.walletImportCommand(), p.walletWatchCommand(),
 		p.walletMultisigCommand(), p.walletXPubCommand(), p.walletDescriptorsCommand(), p.walletLabelCommand(), p.walletRestoreCommand(), p.walletRescanCommand(),
 		p.walletBackupCommand(), p.walletPassphraseCommand(), p.walletUnlockCommand(), p.walletLockCommand(),
 		p.walletArchiveCommand(), p.walletUnhideCommand(), p.walletDeleteCommand())
