@@ -145,10 +145,10 @@ func (p *program) showRestored(r rpc.Restored) {
 	}
 	p.walletTable(r.Wallets, false)
 	p.screen.Printf("Restored %s.\n", console.Count(len(r.Wallets), "wallet"))
-}
 	if r.Gap > 0 {
 		p.screen.Printf("The search of each account ended after %d unused addresses in a row; if coins are missing: lode wallet rescan --gap N.\n", r.Gap)
 	}
+}
 
 // readWords returns the words as they were given, not yet checked as a whole.
 func (p *program) readWords(ctx context.Context, f restore) (string, error) {
@@ -176,7 +176,6 @@ func (p *program) readWords(ctx context.Context, f restore) (string, error) {
 	return text, err
 }
 
-// wordList is what typed words are completed and checked with. The words so
 // maxRepairs is how many ways to mend words with a wrong checksum are shown.
 const maxRepairs = 5
 
@@ -204,6 +203,7 @@ func checkedWords(text string) (string, error) {
 	return "", fmt.Errorf("%w\nThe checksum would be right with one of these changes (or with others):%s", err, b.String())
 }
 
+// wordList is what typed words are completed and checked with. The words so
 // far tell the language; it is English until they say otherwise.
 func wordList() console.WordList {
 	language := func(before []string, word string) string {
