@@ -27,7 +27,7 @@ func newField(name, label, value, hint string) *field {
 	input.Prompt = ""
 	input.CharLimit = maxField
 	input.SetVirtualCursor(false)
-	input.SetStyles(textinput.Styles{}) // the terminal's own colour, whether it is dark or light
+	input.SetStyles(textinput.Styles{})   // the terminal's own colour, whether it is dark or light
 	input.KeyMap.Paste = key.NewBinding() // terminals paste by themselves; nothing else is started for it
 	input.SetValue(Clean(value))
 	return &field{name: name, label: label, input: input, hint: hint}

@@ -235,7 +235,7 @@ func (p *sendPage) next() tea.Cmd {
 
 // pay makes the payment. The same key makes one payment of however many calls.
 func (p *sendPage) pay(passphrase string) tea.Cmd {
-	p.step, p.general = stepPaying, ""
+	p.step, p.general, p.s.unsure = stepPaying, "", false
 	o := p.quoted
 	o.Key, o.Plan = p.key, p.quote.Plan
 	// It is made or it is not, whatever key is pressed meanwhile, and the person

@@ -47,6 +47,8 @@ type screens struct {
 	left  bool   // by Esc or Ctrl-C
 	done  bool
 	paid  *Paid // by the form that was opened alone
+	// unsure: Ctrl-C was pressed while a payment was on its way.
+	unsure bool
 }
 
 func newScreens(ctx context.Context, t Teller) *screens {
@@ -112,6 +114,14 @@ func (s *screens) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.KeyPressMsg:
 		s.flash = ""
 		if msg.String() == "ctrl+c" {
+			if s.paying() {
+				if !s.unsure { // a moment, and the person is told what became of it
+					s.unsure, s.flash = true, "The payment is on its way. Ctrl-C once more leaves without its answer."
+					return s, nil
+				}
+				s.done = true
+				return s, tea.Quit
+			}
 			s.left, s.done = true, true
 			return s, tea.Quit
 		}
@@ -218,12 +228,23 @@ func problem(text string, width int) string {
 	return warnStyle.Render("! " + fold(Clean(text), width-2, "\n  "))
 }
 
+// errUnsure: the screens were left before a payment was answered.
+var errUnsure = errors.New("left while a payment was on its way: lode history shows whether it was made; look before paying again")
+
+// paying says whether a payment is on its way.
+func (s *screens) paying() bool {
+	p, ok := s.top().(*sendPage)
+	return ok && p.step == stepPaying
+}
+
 // run shows the screens until they are left.
 func (s *Screen) run(ctx context.Context, m *screens) error {
 	m.ascii = s.ASCII
 	_, err := tea.NewProgram(m, tea.WithContext(ctx),
 		tea.WithInput(s.In), tea.WithOutput(s.Err), tea.WithoutSignalHandler()).Run()
 	switch {
+	case m.unsure && m.paying():
+		return errUnsure
 	case ctx.Err() != nil, m.left:
 		return ErrCancelled
 	case err != nil:

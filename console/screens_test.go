@@ -612,3 +612,32 @@ func TestHistoryPages(t *testing.T) {
 		t.Errorf("skip %d", p.skip)
 	}
 }
+
+// TestCtrlCWhilePaying does not leave in silence while a payment is on its way:
+// the first Ctrl-C says so, the second leaves without claiming that nothing was
+// done.
+func TestCtrlCWhilePaying(t *testing.T) {
+	teller := newFakeTeller()
+	s := newScreens(t.Context(), teller)
+	p := newSendPage(s, teller.rows[0], Order{To: "Wallet2", Amount: "1.5"}, true)
+	s.stack = []page{p}
+	p.quote, p.quoted, p.step = &Quote{}, p.order(), stepReview
+	press := func(k tea.KeyPressMsg) tea.Cmd {
+		_, cmd := s.Update(k)
+		return cmd
+	}
+	ctrlC := tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
+	pays := press(tea.KeyPressMsg{Code: tea.KeyEnter})
+	if cmd := press(ctrlC); cmd != nil || s.done || !strings.Contains(s.View().Content, "on its way") {
+		t.Fatalf("left at once: %v", s.done)
+	}
+	if press(ctrlC) == nil || !s.done || s.left || !s.unsure || !s.paying() {
+		t.Error("the second Ctrl-C does not leave")
+	}
+	// Had the answer come before, it would have been told, and Ctrl-C leaves as ever.
+	s.done = false
+	s.Update(pays())
+	if s.paid == nil || s.paying() || press(ctrlC) == nil || !s.left {
+		t.Errorf("after the answer: %+v", s.paid)
+	}
+}
