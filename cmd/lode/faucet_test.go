@@ -113,9 +113,6 @@ func TestFaucetPaysAFileOnce(t *testing.T) {
 			if paid[r.Key] {
 				return plan(r), nil
 			}
-			if paid[r.Key] {
-				return plan(r), nil
-			}
 			sent, paid[r.Key] = append(sent, r), true
 			return rpc.SendPlan{TxID: "ab"}, nil
 		},
