@@ -427,7 +427,16 @@ func TestSendingFromTimeLocks(t *testing.T) {
 	_, err := p.Send(ctx, r)
 	height := must[rpc.Status](t)(p.Status(ctx)).Height
 	refused(t, err, rpc.CodeInsufficientFunds, "time-locked", fmt.Sprintf("spendable from height %d on", height+9))
+	if row := p.wallet("lock"); row.Spendable != 0 || row.TimeLocked != coin {
+		t.Errorf("%+v", row)
+	}
+	if list := must[[]rpc.WalletCoin](t)(p.Coins(ctx, rpc.WalletRequest{Wallet: "lock"})); len(list) != 1 || list[0].State != rpc.CoinTimeLocked || list[0].Note == "" {
+		t.Errorf("%+v", list)
+	}
 	p.mine(9, "Wallet1")
+	if row := p.wallet("lock"); row.Spendable != coin || row.TimeLocked != 0 {
+		t.Errorf("%+v", row)
+	}
 	plan := must[rpc.SendPlan](t)(p.Send(ctx, r))
 	tx := p.node.link.host.pool.Get(must[chainhash.Hash](t)(parseTxID(plan.TxID))).Tx
 	if tx.TxIn[0].Sequence != 10 || tx.Version != 2 {
@@ -488,8 +497,12 @@ func TestRepeatAfterBump(t *testing.T) {
 	second := must[rpc.BumpPlan](t)(p.BumpFee(ctx, rpc.BumpRequest{TxID: first.TxID}))
 	third := must[rpc.BumpPlan](t)(p.BumpFee(ctx, rpc.BumpRequest{TxID: second.TxID, FeeRate: 50}))
 	for range 2 {
-		if again := must[rpc.SendPlan](t)(p.Send(ctx, r)); !again.Repeated || again.TxID != third.TxID {
-			t.Errorf("%+v", again)
+		again := must[rpc.SendPlan](t)(p.Send(ctx, r))
+		if !again.Repeated || again.TxID != third.TxID || again.Fee != third.Fee || again.FeeRate != third.FeeRate || again.Change != third.Change || again.Amount != coin {
+			t.Errorf("%+v after %+v", again, third)
+		}
+		if shown := must[rpc.SendPlan](t)(p.PrepareSend(ctx, r)); shown.TxID != third.TxID || shown.Fee != third.Fee {
+			t.Errorf("%+v", shown)
 		}
 		p.mine(1, "1")
 	}
