@@ -62,7 +62,7 @@ func ParseSLIP132(s string, p *network.Params) (Extended, error) {
 				if private {
 					name = v.letters[i] + "prv"
 				}
-				why := &address.Error{Kind: address.ErrNetwork, Message: "Invalid extended key", Hint: fmt.Sprintf("%s keys are of %s; this chain is %s", name, n.name, p.Name)}
+				why := &address.Error{Kind: address.ErrNetwork, Message: "Invalid extended key", Hint: fmt.Sprintf("%s keys are of %s; this chain is %s%s", name, n.name, p.Name, slip132Here(v.letters[1-i], slip132Networks[1-i].public, p))}
 				return Extended{}, fmt.Errorf("%w: %w", ErrExtendedKey, why)
 			}
 			copy(raw, p.ExtPub[:])
@@ -75,6 +75,18 @@ func ParseSLIP132(s string, p *network.Params) (Extended, error) {
 	}
 	k, err := parseExtended(raw, p)
 	return Extended{Key: k}, err
+}
+
+// slip132Here says how keys of a network begin that has these version bytes.
+func slip132Here(letter string, public uint32, p *network.Params) string {
+	if binary.BigEndian.Uint32(p.ExtPub[:]) != public {
+		return ""
+	}
+	plain := "t"
+	if public == slip132Networks[0].public {
+		plain = "x"
+	}
+	return fmt.Sprintf(", where keys begin with %spub or %spub", plain, letter)
 }
 
 // slip132Name returns how a key with these version bytes begins; empty when

@@ -162,13 +162,17 @@ func (w *wallets) changeFor(file *vault.Wallet, t keys.Type) (script []byte, cha
 		script, err := r.scriptAt(index)
 		return script, r.chain, index + 1, err
 	}
+	var own *role // a script that the wallet has anyway: one that it can spend, else one that it watches
 	for i := range roles {
-		if roles[i].parsed.Solvable() && !roles[i].parsed.Ranged() {
-			script, err := roles[i].scriptAt(0)
-			return script, roles[i].chain, 0, err
+		if r := &roles[i]; !r.parsed.Ranged() && (own == nil || !own.parsed.Solvable() && r.parsed.Solvable()) {
+			own = r
 		}
 	}
-	return nil, 0, 0, rpc.Errorf(rpc.CodeKeypoolRanOut, "Error: Keypool ran out, please call keypoolrefill first")
+	if own != nil {
+		script, err := own.scriptAt(0)
+		return script, own.chain, 0, err
+	}
+	return nil, 0, 0, rpc.Errorf(rpc.CodeKeypoolRanOut, "wallet %s has no address that change could go to; name one for it (--change ADDRESS)", file.Name())
 }
 
 // issue gives out the next address of a wallet.

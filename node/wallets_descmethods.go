@@ -52,7 +52,7 @@ func (h *Host) registerDescriptorWallets(s *rpc.Server) {
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.MultisigRequest) (any, error) { return w.multisig(ctx, r) }, h),
 		}, {
 			Name: "lode_xpub", Summary: "Returns a wallet's key for multisigs (BIP48), to hand out.",
-			Params:  []rpc.Param{oneParam, form, passphraseParam},
+			Params:  []rpc.Param{oneParam, form, {Name: "account", Type: rpc.Bool, Optional: true, Help: "The key of its own account instead"}, passphraseParam},
 			Example: `'{"wallet":"Wallet1"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.SharedKeyRequest) (any, error) { return w.xpub(ctx, r) }, h),
 		}, {

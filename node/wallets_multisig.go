@@ -95,6 +95,16 @@ func (w *wallets) xpub(_ context.Context, r rpc.SharedKeyRequest) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if head := file.Header(); r.Account { // it is public
+		if head.Account == "" {
+			return nil, rpc.Errorf(rpc.CodeWallet, "wallet %s has no account: lode wallet descriptors %d prints what it has", file.Name(), head.Number)
+		}
+		path := hardenedByH(head.Path)
+		return rpc.SharedKey{
+			Wallet: file.Name(), Number: head.Number, Key: "[" + head.Master + strings.TrimPrefix(path, "m") + "]" + head.Account,
+			XPub: head.Account, Fingerprint: head.Master, Path: path,
+		}, nil
+	}
 	form, err := formOf(r.Form)
 	if err != nil {
 		return nil, err

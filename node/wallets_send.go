@@ -368,7 +368,7 @@ func (w *wallets) pay(ctx context.Context, p *payment, key string) (rpc.SendPlan
 
 // errWatchOnly says that a wallet has no keys.
 func errWatchOnly(file *vault.Wallet) error {
-	return rpc.Errorf(rpc.CodeWallet, "wallet %s only watches: it has no private keys; make a PSBT of the payment, and have it signed where they are", file.Name())
+	return rpc.Errorf(rpc.CodeWallet, "wallet %s only watches: it has no private keys; make a PSBT of the payment (lode psbt create --from %[1]s), and have it signed where they are", file.Name())
 }
 
 // sign makes a draft's signatures.

@@ -53,6 +53,7 @@ func (c *Client) Watch(ctx context.Context, r WatchRequest) (DescriptorWallet, e
 type SharedKeyRequest struct {
 	Wallet     string `json:"wallet,omitempty"`
 	Form       string `json:"form,omitempty"`       // as in MultisigRequest
+	Account    bool   `json:"account,omitempty"`    // the key of its own account instead
 	Passphrase string `json:"passphrase,omitempty"` // as in NewWallets
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/keys"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -63,6 +64,9 @@ func (p *program) runImport(ctx context.Context, f importKey, args []string) err
 	if len(list) > 0 {
 		return p.importDescriptors(ctx, f, list)
 	}
+	if areWords(text) {
+		return usagef("these are words: lode wallet restore brings the wallet back from them")
+	}
 	return p.with(ctx, "wallet import", func(c *openChain) error {
 		var w rpc.ImportedKey
 		err := p.unlocking(ctx, f.passphraseFile, func(passphrase string) (err error) {
@@ -85,6 +89,13 @@ func (p *program) runImport(ctx context.Context, f importKey, args []string) err
 		}
 		return nil
 	})
+}
+
+// areWords says whether a text is a mnemonic, or meant as one.
+func areWords(text string) bool {
+	words := strings.Fields(keys.Written(text))
+	_, known := keys.Language(words)
+	return len(words) >= 11 && known > len(words)/2
 }
 
 // readImport returns what is to be imported, as text.

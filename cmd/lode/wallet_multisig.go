@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lode-chain/lode/console"
+	"github.com/lode-chain/lode/internal/platform"
 	"github.com/lode-chain/lode/rpc"
 )
 
@@ -101,12 +106,14 @@ func (p *program) runMultisig(ctx context.Context, r rpc.MultisigRequest, passph
 
 func (p *program) walletXPubCommand() *cobra.Command {
 	var form, passphraseFile string
+	var account bool
 	c := &cobra.Command{
 		Use: "xpub [WALLET]", Short: "Print a wallet's key to hand out for a multisig",
 		Long: `Prints the key that a wallet has for multisigs (BIP48), as a key expression:
 where it comes from, and the extended public key. Others can see your balance
-with it, and spend nothing.`,
-		Example: "  lode wallet xpub Alice",
+with it, and spend nothing. --account prints the key of the wallet's own account
+instead, with which lode wallet watch sees all its addresses.`,
+		Example: "  lode wallet xpub Alice\n  lode wallet xpub Alice --account",
 		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
@@ -117,7 +124,7 @@ with it, and spend nothing.`,
 				}
 				var k rpc.SharedKey
 				err = p.unlocking(ctx, passphraseFile, func(passphrase string) (err error) {
-					k, err = c.SharedKey(ctx, rpc.SharedKeyRequest{Wallet: strconv.Itoa(w.Number), Form: form, Passphrase: passphrase})
+					k, err = c.SharedKey(ctx, rpc.SharedKeyRequest{Wallet: strconv.Itoa(w.Number), Form: form, Account: account, Passphrase: passphrase})
 					return err
 				})
 				if err != nil {
@@ -131,6 +138,7 @@ with it, and spend nothing.`,
 			})
 		},
 	}
+	c.Flags().BoolVar(&account, "account", false, "the key of the wallet's own account, not that for multisigs")
 	c.Flags().StringVar(&form, "form", "wsh", formHelp)
 	_ = c.RegisterFlagCompletionFunc("form", completeForms)
 	c.Flags().StringVar(&passphraseFile, passphraseFlag, "", passphraseHelp)
@@ -139,16 +147,23 @@ with it, and spend nothing.`,
 
 func (p *program) walletDescriptorsCommand() *cobra.Command {
 	var private bool
-	var passphraseFile string
+	var passphraseFile, out string
 	c := &cobra.Command{
 		Use: "descriptors [WALLET]", Short: "Print a wallet's descriptors",
 		Long: `Prints the descriptors of a wallet: what Bitcoin Core and other programs take
-in to watch the same addresses. With --private they can spend its coins.`,
-		Example: "  lode wallet descriptors Alice\n  lode wallet descriptors Alice --private --json > alice.descriptors",
+in to watch the same addresses. With --private they can spend its coins: --out
+writes them to a new file that only its owner can read, in the form that lode
+wallet import and importdescriptors take.`,
+		Example: "  lode wallet descriptors Alice\n  lode wallet descriptors Alice --private --out alice.descriptors",
 		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			return p.with(ctx, "wallet descriptors", func(c *openChain) error {
+				if out != "" {
+					if err := freePlace(out); err != nil {
+						return err
+					}
+				}
 				w, err := p.chooseWallet(ctx, c, "Descriptors of", "lode wallet descriptors WALLET", first(args))
 				if err != nil {
 					return err
@@ -166,6 +181,9 @@ in to watch the same addresses. With --private they can spend its coins.`,
 				if err != nil {
 					return err
 				}
+				if out != "" {
+					return p.writeDescriptors(out, d)
+				}
 				if p.json {
 					return p.printJSON(d)
 				}
@@ -176,7 +194,38 @@ in to watch the same addresses. With --private they can spend its coins.`,
 			})
 		},
 	}
+	c.Flags().StringVar(&out, "out", "", "write them to this new file, as JSON, readable by its owner only")
 	c.Flags().BoolVar(&private, "private", false, "with private keys: whoever reads them can spend the coins")
 	c.Flags().StringVar(&passphraseFile, passphraseFlag, "", passphraseHelp)
 	return c
+}
+
+// writeDescriptors writes a wallet's descriptors to a new file, readable by its
+// owner only.
+func (p *program) writeDescriptors(out string, d rpc.Descriptors) error {
+	data, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := platform.Create(out)
+	if errors.Is(err, fs.ErrExist) {
+		return errTaken(out)
+	}
+	if err != nil {
+		return err
+	}
+	if err := writeAndSync(f, string(data)+"\n"); err != nil {
+		os.Remove(out)
+		return err
+	}
+	if p.json {
+		return p.printJSON(struct {
+			File string `json:"file"`
+		}{out})
+	}
+	p.screen.Printf("%s\n", out)
+	if d.Private {
+		p.screen.Notef("Whoever reads it can spend the coins of %s.\n", console.Clean(d.Wallet))
+	}
+	return nil
 }
