@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -82,6 +83,10 @@ func (p *program) showHistory(f history, w rpc.Wallet, h rpc.History) {
 	}
 	p.screen.Table(t)
 	if pages > 1 {
-		p.screen.Printf("Page %d of %s; --page %d has older ones.\n", f.page, console.Thousands(int64(pages)), min(f.page+1, pages))
+		text := fmt.Sprintf("Page %s of %s", console.Thousands(int64(f.page)), console.Thousands(int64(pages)))
+		if f.page < pages {
+			text += fmt.Sprintf("; --page %d has older ones", f.page+1)
+		}
+		p.screen.Printf("%s.\n", text)
 	}
 }

@@ -232,7 +232,7 @@ func historyRow(e rpc.HistoryEntry) console.PastRow {
 		row.With = "block " + console.Thousands(int64(e.Height))
 	}
 	if e.Others > 0 && e.Direction == rpc.DirectionOut {
-		row.With += fmt.Sprintf(" and %d more", e.Others)
+		row.With += fmt.Sprintf(" and %s more", console.Thousands(int64(e.Others)))
 	}
 	switch {
 	case e.State != "":
