@@ -24,7 +24,7 @@ func (p *program) bumpFeeCommand() *cobra.Command {
 		Use: "bumpfee TXID", Short: "Raise the fee of a payment that waits",
 		Long: `Raises the fee of a payment that waits for a block. It is replaced by one that
 pays the same and a higher fee, out of the change or more coins: at least
-5 sat/vB more, or nodes would not take it in the place of the first. With --child
+5 sat/vB more, or nodes would not take it in place of the first. With --child
 the wallet spends an output of it instead, at a fee that is enough for both:
 that also works for payments of others to the wallet.`,
 		Example: `  lode bumpfee TXID

@@ -18,7 +18,7 @@ func (p *program) walletCoinsCommand() *cobra.Command {
 	var f walletCoins
 	c := &cobra.Command{
 		Use: "coins [WALLET]", Short: "List a wallet's coins, lock and unlock them",
-		Long: `Lists the coins of a wallet: what can be spent, and why the rest cannot just now.
+		Long: `Lists a wallet's coins: what can be spent, and why the rest cannot just now.
 A coin that is locked is left alone by all payments but those that name it.`,
 		Example: "  lode wallet coins Wallet1\n  lode wallet coins Wallet1 --lock TXID:0\n  lode wallet coins Wallet1 --unlock TXID:0",
 		Args:    atMost(1), ValidArgsFunction: p.completeWallets,
