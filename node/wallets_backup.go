@@ -31,12 +31,17 @@ func (h *Host) registerBackupWallet(s *rpc.Server) {
 				{Name: "data", Type: rpc.String, Help: "The backup's file, base64"},
 				{Name: "backup_passphrase", Type: rpc.String, Optional: true, Help: "That it is under"},
 				nameParam, passphraseParam,
+				{Name: "file", Type: rpc.Bool, Optional: true, Help: "The data is a wallet's own file of another folder (default false)"},
 				{Name: "other_chain", Type: rpc.Bool, Optional: true, Help: "Take it although it was made on another chain (default false)"},
 				{Name: "merge", Type: rpc.Bool, Optional: true, Help: "If the wallet is here, take the labels and notes that it lacks (default false)"},
 			},
 			Example: `'{"data":"…","backup_passphrase":"…"}'`,
 			Handler: own(func(ctx context.Context, w *wallets, r rpc.RestoreBackup) (any, error) {
-				b, err := w.openBackup(r.Data, r.BackupPassphrase)
+				open := vault.DecodeBackup
+				if r.File {
+					open = vault.DecodeFile
+				}
+				b, err := backupError(open(r.Data, []byte(r.BackupPassphrase)))
 				if err != nil {
 					return nil, err
 				}
@@ -106,7 +111,10 @@ func (w *wallets) backup(ctx context.Context, r rpc.BackupWallet) (rpc.WalletBac
 
 // openBackup opens a backup's file, or a copy.
 func (w *wallets) openBackup(data []byte, passphrase string) (*vault.Backup, error) {
-	b, err := vault.DecodeBackup(data, []byte(passphrase))
+	return backupError(vault.DecodeBackup(data, []byte(passphrase)))
+}
+
+func backupError(b *vault.Backup, err error) (*vault.Backup, error) {
 	switch {
 	case errors.Is(err, vault.ErrPassphrase):
 		return nil, rpc.CodePassphrase.New("the passphrase of the backup is wrong")
@@ -144,7 +152,7 @@ func (w *wallets) restoreBackup(ctx context.Context, b *vault.Backup, r rpc.Rest
 	if r.Name != "" {
 		n.Header.Name = r.Name
 	}
-	if r.OtherChain {
+	if r.OtherChain || b.Block == "" {
 		n.Header.Birth = 0
 		n.Header.Descriptors = slices.Clone(n.Header.Descriptors)
 		for i := range n.Header.Descriptors {
@@ -207,7 +215,9 @@ func (w *wallets) checkBackup(b *vault.Backup, otherChain bool) error {
 			return err
 		}
 	}
-	if hash, err := chainhash.NewHashFromStr(b.Block); err != nil {
+	if b.Block == "" {
+		// a wallet's own file, which names no chain
+	} else if hash, err := chainhash.NewHashFromStr(b.Block); err != nil {
 		return rpc.CodeWallet.New("the backup is damaged: it names no block")
 	} else if !otherChain && b.Height <= w.host.chain.Tip().Height && w.host.chain.ByHash(*hash) == nil {
 		return rpc.Errorf(rpc.CodeWallet, "this backup was made on another chain: its block %d is not known here. Its keys can be taken all the same (--other-chain); coins, notes and locks of that chain are not here", b.Height)

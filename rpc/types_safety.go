@@ -68,6 +68,7 @@ type RestoreBackup struct {
 	BackupPassphrase string `json:"backup_passphrase"`
 	Name             string `json:"name,omitempty"`        // empty: the one that it had
 	Passphrase       string `json:"passphrase,omitempty"`  // of the wallets here, when they are locked
+	File             bool   `json:"file,omitempty"`        // Data is a wallet's own file of another folder
 	OtherChain       bool   `json:"other_chain,omitempty"` // although it was made on another chain
 	Merge            bool   `json:"merge,omitempty"`       // take what the wallet that is here lacks: labels, notes, indexes given out
 }

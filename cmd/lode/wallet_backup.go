@@ -191,9 +191,14 @@ func (p *program) runRestoreBackup(ctx context.Context, f restoreBackup) error {
 	if request.BackupPassphrase, err = p.knownPassphrase(ctx, f.backupPassphraseFile, backupPassphraseFlag, "Passphrase of the backup: "); err != nil {
 		return err
 	}
+	return p.restoreFrom(ctx, request, f.passphraseFile)
+}
+
+// restoreFrom makes the wallet of a backup's bytes and tells of it.
+func (p *program) restoreFrom(ctx context.Context, request rpc.RestoreBackup, passphraseFile string) error {
 	return p.with(ctx, "wallet restore", func(c *openChain) error {
 		var restored rpc.RestoredBackup
-		err := p.unlocking(ctx, f.passphraseFile, func(passphrase string) (err error) {
+		err := p.unlocking(ctx, passphraseFile, func(passphrase string) (err error) {
 			request.Passphrase = passphrase
 			restored, err = c.RestoreBackup(ctx, request)
 			return err

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -155,16 +157,22 @@ func (p *program) passphraseRemoveCommand() *cobra.Command {
 func (p *program) passphraseAdoptCommand() *cobra.Command {
 	var old, file string
 	c := &cobra.Command{
-		Use: "adopt WALLET", Short: "Take over a wallet's file that came from another folder",
+		Use: "adopt WALLET|FILE", Short: "Take over a wallet's file that came from another folder",
 		Long: `Seals a wallet as the others here are. It is for a file that was copied in from
 another data directory: its old passphrase opens it one last time. A plain file
-in a folder under a passphrase needs none.`,
-		Example: "  lode wallet passphrase adopt 7\n  lode wallet passphrase adopt 7 --old-passphrase-file old",
-		Args:    needArgs("WALLET"), ValidArgsFunction: p.completeWallets,
+in a folder under a passphrase needs none.
+
+Where its number is taken here, name the file instead, wherever it lies: the
+wallet comes in under the next free number, and the file stays as it is.`,
+		Example: "  lode wallet passphrase adopt 7\n  lode wallet passphrase adopt 7 --old-passphrase-file old\n  lode wallet passphrase adopt /mnt/old/wallets/wallet-2.secrets",
+		Args:    needArgs("WALLET or FILE"), ValidArgsFunction: p.completeWallets,
 		RunE: func(c *cobra.Command, args []string) error {
 			ctx := c.Context()
 			if old == "-" && file == "-" {
 				return usagef("standard input can hold one passphrase, not both")
+			}
+			if strings.HasSuffix(args[0], ".secrets") {
+				return p.adoptFile(ctx, args[0], old, file)
 			}
 			return p.with(ctx, "wallet passphrase", func(c *openChain) error {
 				w, err := c.FindWallet(ctx, args[0])
@@ -330,4 +338,21 @@ func (p *program) newPassphrase(ctx context.Context, file, flag, what string) (s
 			return "", fmt.Errorf("no passphrase was set")
 		}
 	}
+}
+
+// adoptFile takes in a wallet whose file lies elsewhere, under the next free
+// number.
+func (p *program) adoptFile(ctx context.Context, name, old, passphraseFile string) error {
+	data, err := p.readWalletBackup(name)
+	if err != nil {
+		return err
+	}
+	defer clear(data)
+	request := rpc.RestoreBackup{Data: data, File: true}
+	if !bytes.Contains(data, []byte("\nplain ")) && !bytes.Contains(data, []byte("\nnone ")) {
+		if request.BackupPassphrase, err = p.knownPassphrase(ctx, old, oldPassphraseFlag, "Passphrase that the file is under: "); err != nil {
+			return err
+		}
+	}
+	return p.restoreFrom(ctx, request, passphraseFile)
 }

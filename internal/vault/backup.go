@@ -189,12 +189,7 @@ func DecodeBackup(data, passphrase []byte) (*Backup, error) {
 	case len(data) > MaxBackup:
 		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrNoBackup, MaxBackup)
 	case IsCopy(data):
-		return decodeCopy(data, func(kdf KDF) (*Key, error) {
-			if checkPassphrase(passphrase) != nil {
-				return nil, ErrPassphrase
-			}
-			return derive(passphrase, kdf)
-		})
+		return decodeCopy(data, false, keyUnder(passphrase))
 	case checkPassphrase(passphrase) != nil:
 		return nil, ErrPassphrase
 	}
@@ -223,6 +218,25 @@ func DecodeBackup(data, passphrase []byte) (*Backup, error) {
 		return nil, err
 	}
 	return f.backup(secret)
+}
+
+// DecodeFile opens a wallet's own file of another folder, which one wallet has for
+// itself; the caller wipes what it returns. Kinds as of DecodeBackup.
+func DecodeFile(data, passphrase []byte) (*Backup, error) {
+	if !IsCopy(data) || sealedSize(data) != len(data) {
+		return nil, ErrNoBackup
+	}
+	return decodeCopy(data, true, keyUnder(passphrase))
+}
+
+// keyUnder derives the key of a passphrase.
+func keyUnder(passphrase []byte) func(KDF) (*Key, error) {
+	return func(kdf KDF) (*Key, error) {
+		if checkPassphrase(passphrase) != nil {
+			return nil, ErrPassphrase
+		}
+		return derive(passphrase, kdf)
+	}
 }
 
 func openAge(data, passphrase []byte) ([]byte, error) {

@@ -45,7 +45,7 @@ func (v *Vault) OpenCopy(data []byte, key *Key) (*Backup, error) {
 	}
 	key, done := v.keyOrHeld(key)
 	defer done()
-	return decodeCopy(data, func(kdf KDF) (*Key, error) {
+	return decodeCopy(data, false, func(kdf KDF) (*Key, error) {
 		switch {
 		case v.isForeign(&kdf):
 			return nil, ErrForeign
@@ -56,16 +56,23 @@ func (v *Vault) OpenCopy(data []byte, key *Key) (*Backup, error) {
 	})
 }
 
-// decodeCopy opens a copy with the key that keyOf gives, which it wipes.
-func decodeCopy(data []byte, keyOf func(KDF) (*Key, error)) (*Backup, error) {
+// decodeCopy opens a copy with the key that keyOf gives, which it wipes. With
+// alone it is a wallet's own file, without facts: its block is empty then.
+func decodeCopy(data []byte, alone bool, keyOf func(KDF) (*Key, error)) (*Backup, error) {
 	size := sealedSize(data)
 	var head fileHeader
 	if _, err := decodeFile(whatWallet, data[:size], &head); err != nil {
 		return nil, err
 	}
-	facts := new(backupFile)
-	if _, err := decodeFile(whatFacts, data[size:], facts); err != nil {
-		return nil, err
+	facts := &backupFile{Network: head.Network, Name: head.Name}
+	if head.Deleted {
+		return nil, fmt.Errorf("%w: that wallet was deleted", ErrNoBackup)
+	}
+	if !alone {
+		facts = new(backupFile)
+		if _, err := decodeFile(whatFacts, data[size:], facts); err != nil {
+			return nil, err
+		}
 	}
 	var key *Key
 	if head.KDF != nil {

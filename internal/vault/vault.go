@@ -260,7 +260,7 @@ func (v *Vault) checkHeader(h *fileHeader, in secretsFile, cipher string) error 
 	case h.Network != v.network:
 		return ErrNetwork
 	case h.Number < in.first || h.Number > in.last:
-		return fmt.Errorf("%w: it is the file of wallet %d and has that number inside too; give it back that name in a folder where the number is free, and bring it here with lode wallet backup and restore", ErrDamaged, h.Number)
+		return fmt.Errorf("it is the file of wallet %d under the name of another: move it out of this folder, and lode wallet passphrase adopt FILE takes the wallet in under a free number", h.Number)
 	case (h.WatchOnly || h.Deleted) != (cipher == bodyNone):
 		return fmt.Errorf("%w: its cipher is not the one stated", ErrDamaged)
 	case (h.KDF != nil) != (cipher == bodySealed):
