@@ -26,8 +26,8 @@ func (p *program) receiveCommand() *cobra.Command {
 		Long: `Shows an address of a wallet to be paid at, and a payment link (BIP21). It is
 the last one shown while nobody has paid it, else a new one; --new is a new one
 always. Addresses that were shown before stay valid. From the 21st unpaid one in
-a row on it says that restoring from words needs a larger --gap. --qr draws the link for a
-camera: --plain draws it in ASCII.`,
+a row on it says that restoring from words needs a larger --gap. --qr draws
+the link for a camera: --plain draws it in ASCII.`,
 		Example: `  lode receive Wallet1
   lode receive Wallet1 --amount 1.5 --label "Lunch on Friday" --qr
   lode receive 1 --new --json`,
