@@ -99,8 +99,15 @@ func TestQRFits(t *testing.T) {
 		ascii, plain bool
 		has          string
 	}{
-		{0, false, true, "####"}, {2 * side, false, true, "####"}, {2*q.Size() + 3, false, true, "█"}, {80, false, true, "█"}, {80, false, false, "█"},
-		{80, true, true, "No room"}, {40, false, true, "No room"}, {40, false, false, "No room"}, {0, true, false, "####"},
+		{0, false, true, "####"},
+		{2 * side, false, true, "####"},
+		{2*q.Size() + 3, false, true, "█"},
+		{80, false, true, "█"},
+		{80, false, false, "█"},
+		{80, true, true, "No room"},
+		{40, false, true, "No room"},
+		{40, false, false, "No room"},
+		{0, true, false, "####"},
 	} {
 		drawn := q.draw(c.room, c.ascii, c.plain, false)
 		if !strings.Contains(drawn, c.has) {

@@ -151,8 +151,14 @@ func (s *Screen) sendPlain(ctx context.Context, t Teller, from WalletRow, o Orde
 			}
 		}
 		for _, pair := range [][2]string{
-			{"From", from.Name}, {"To", quote.To}, {"Amount", quote.Amount}, {"Fee", quote.Fee},
-			{"Rate", quote.Rate}, {"Change", quote.Change}, {"Remains", quote.Remains}, {"Note", quote.Note},
+			{"From", from.Name},
+			{"To", quote.To},
+			{"Amount", quote.Amount},
+			{"Fee", quote.Fee},
+			{"Rate", quote.Rate},
+			{"Change", quote.Change},
+			{"Remains", quote.Remains},
+			{"Note", quote.Note},
 		} {
 			if pair[1] != "" {
 				s.Notef("%s: %s\n", pair[0], Clean(pair[1]))

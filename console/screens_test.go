@@ -51,6 +51,7 @@ func newFakeTeller() *fakeTeller {
 }
 
 func (f *fakeTeller) Wallets(context.Context) ([]WalletRow, error) { return slices.Clone(f.rows), nil }
+
 func (f *fakeTeller) Wallet(_ context.Context, number int) (WalletRow, error) {
 	for _, row := range f.rows {
 		if row.Number == number {
@@ -62,9 +63,13 @@ func (f *fakeTeller) Wallet(_ context.Context, number int) (WalletRow, error) {
 
 func (f *fakeTeller) Details(context.Context, int) ([][2]string, error) {
 	return [][2]string{
-		{"Number", "1"}, {"Type", "bech32"}, {"Path", "m/84'/1'/0'/0/0"},
+		{"Number", "1"},
+		{"Type", "bech32"},
+		{"Path", "m/84'/1'/0'/0/0"},
 		{"Public key", "03208ee4bcdf874bc265161206efdb0ef90eb1ab25253d46c596dbbe5eefd9b38c03208ee4bcdf874bc265161206efdb0ef90eb1ab25253d46c596dbbe5eefd9b38c"},
-		{"Address", f.rows[0].Address}, {"Coins", "12"}, {"Empty", ""},
+		{"Address", f.rows[0].Address},
+		{"Coins", "12"},
+		{"Empty", ""},
 	}, nil
 }
 
@@ -144,10 +149,12 @@ func (f *fakeTeller) History(_ context.Context, _, skip, limit int) (Past, error
 	}
 	return past, nil
 }
+
 func (f *fakeTeller) Rename(_ context.Context, _ int, name string) error {
 	f.renamed = name
 	return nil
 }
+
 func (f *fakeTeller) Words(_ context.Context, _ int, passphrase string) (Recovery, error) {
 	if f.words != nil {
 		if err := f.words(passphrase); err != nil {

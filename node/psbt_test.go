@@ -113,7 +113,6 @@ func (p *purse) fails(code rpc.Code, message, method string, params ...any) {
 // shared is a machine of the story: its wallet with words, if it has one.
 type shared struct {
 	*purse
-	key string
 }
 
 // TestPSBTStory: three machines share a 2-of-3. One only watches; it makes a

@@ -14,7 +14,9 @@ func (h *Host) registerCoins(s *rpc.Server) {
 	registerOwn(s, rpc.Method{
 		Name: "lode_coins", Summary: "Lists a wallet's coins, each with why it can be spent now or cannot; lockunspent locks and unlocks them.",
 		Params: []rpc.Param{oneParam}, Example: `'{"wallet":"Wallet1"}'`,
-		Handler: own(func(ctx context.Context, w *wallets, r rpc.WalletRequest) (any, error) { return w.listCoins(ctx, r.Wallet) }, h),
+		Handler: own(func(ctx context.Context, w *wallets, r rpc.WalletRequest) (any, error) {
+			return w.listCoins(ctx, r.Wallet)
+		}, h),
 	})
 }
 

@@ -226,13 +226,6 @@ func (w *wallets) usedOf(file *vault.Wallet) (map[uint32]uint32, error) {
 	return known, err
 }
 
-// startScan gives rows to wallets that may have been paid before now, or searches
-// once more for the coins of wallets that have some, as a job. from is the first
-// block of interest, -1 for what their files say.
-func (w *wallets) startScan(files []*vault.Wallet, from int32) (rpc.Job, error) {
-	return w.startScanWith(files, sinceBirth(from))
-}
-
 // sinceBirth is what is due of wallets that were found from a height on, -1 for
 // what their files say.
 func sinceBirth(from int32) func(*vault.Wallet) dueScan {
@@ -245,7 +238,10 @@ func sinceBirth(from int32) func(*vault.Wallet) dueScan {
 	}
 }
 
-func (w *wallets) startScanWith(files []*vault.Wallet, due func(*vault.Wallet) dueScan) (rpc.Job, error) {
+// startScan gives rows to wallets that may have been paid before now, or searches
+// once more for the coins of wallets that have some, as a job; due tells what is
+// to be searched for each.
+func (w *wallets) startScan(files []*vault.Wallet, due func(*vault.Wallet) dueScan) (rpc.Job, error) {
 	run := &runningScan{since: w.host.now(), ended: make(chan struct{})}
 	if err := w.scans.claim(files, run); err != nil {
 		return rpc.Job{}, err
@@ -325,7 +321,7 @@ func (w *wallets) rescan(ctx context.Context, files []*vault.Wallet) error {
 		}
 		// What was done meanwhile is not searched again.
 		files = slices.DeleteFunc(slices.Clone(files), func(file *vault.Wallet) bool { _, ok := due[file.Number()]; return !ok })
-		started, err := w.startScanWith(files, func(file *vault.Wallet) dueScan { return due[file.Number()] })
+		started, err := w.startScan(files, func(file *vault.Wallet) dueScan { return due[file.Number()] })
 		if err == nil {
 			_, err = w.host.jobs.wait(ctx, started.ID)
 			return err
@@ -473,7 +469,7 @@ func (w *wallets) resumeScans() {
 		return
 	}
 	due := w.scans.of(files)
-	_, err := w.startScanWith(files, func(file *vault.Wallet) dueScan { return due[file.Number()] })
+	_, err := w.startScan(files, func(file *vault.Wallet) dueScan { return due[file.Number()] })
 	if err != nil {
 		w.host.log.Warn("the search for wallets' coins did not begin; the next start tries again", "err", err)
 	}

@@ -19,7 +19,8 @@ func (h *Host) registerHistory(s *rpc.Server) {
 		{
 			Name: "gettransaction", Summary: "Tells what a transaction means to a wallet.",
 			Params: []rpc.Param{
-				{Name: "txid", Type: rpc.String, Help: "The transaction"}, watchOnly,
+				{Name: "txid", Type: rpc.String, Help: "The transaction"},
+				watchOnly,
 				{Name: "verbose", Type: rpc.Bool, Optional: true, Help: "With the decoded transaction (default false)"},
 			},
 			Example: `"txid"`, Handler: onWallet(h, (*coreWallet).getTransaction),
@@ -28,14 +29,16 @@ func (h *Host) registerHistory(s *rpc.Server) {
 			Params: []rpc.Param{
 				{Name: "label|dummy", Type: rpc.String, Optional: true, Help: `Only payments to addresses with this label; "*" (default) for all`},
 				{Name: "count", Type: rpc.Number, Optional: true, Help: "How many (default 10)"},
-				{Name: "skip", Type: rpc.Number, Optional: true, Help: "Newer ones to leave out (default 0)"}, watchOnly,
+				{Name: "skip", Type: rpc.Number, Optional: true, Help: "Newer ones to leave out (default 0)"},
+				watchOnly,
 			},
 			Example: `"*" 20 100`, Handler: onWallet(h, (*coreWallet).listTransactions),
 		}, {
 			Name: "listsinceblock", Summary: "Lists a wallet's payments since a block, and those that a reorganisation has taken away.",
 			Params: []rpc.Param{
 				{Name: "blockhash", Type: rpc.String, Optional: true, Help: "The block; all payments when left out"},
-				{Name: "target_confirmations", Type: rpc.Number, Optional: true, Help: "Of the block that is returned as the last (default 1)"}, watchOnly,
+				{Name: "target_confirmations", Type: rpc.Number, Optional: true, Help: "Of the block that is returned as the last (default 1)"},
+				watchOnly,
 				{Name: "include_removed", Type: rpc.Bool, Optional: true, Help: "Payments that were in blocks that have left the chain (default true)"},
 				{Name: "include_change", Type: rpc.Bool, Optional: true, Help: "Change too (default false)"},
 				{Name: "label", Type: rpc.String, Optional: true, Help: "Only payments to addresses with this label"},

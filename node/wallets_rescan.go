@@ -36,7 +36,7 @@ func (w *wallets) rescanRequest(_ context.Context, r rpc.RescanRequest) (any, er
 	if tip := w.host.chain.Tip().Height; r.From < 0 || r.From > tip {
 		return nil, rpc.Errorf(rpc.CodeInvalidParameter, "height %d is not within 0 to %d, the chain's", r.From, tip)
 	}
-	return w.startScanWith([]*vault.Wallet{file}, func(*vault.Wallet) dueScan {
+	return w.startScan([]*vault.Wallet{file}, func(*vault.Wallet) dueScan {
 		return w.again(file, dueScan{From: r.From, Gap: gap, Asked: true})
 	})
 }
@@ -70,7 +70,7 @@ func (c *coreWallet) rescanBlockchain(ctx context.Context, r *rpc.Request) (any,
 	case stop < start:
 		return nil, rpc.CodeInvalidParameter.New("stop_height must be greater than start_height")
 	}
-	job, err := c.startScanWith([]*vault.Wallet{c.file}, func(file *vault.Wallet) dueScan {
+	job, err := c.startScan([]*vault.Wallet{c.file}, func(file *vault.Wallet) dueScan {
 		return c.again(file, dueScan{From: int32(start), Gap: wallet.Gap, Asked: true})
 	})
 	if err != nil {

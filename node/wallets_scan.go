@@ -149,7 +149,7 @@ func (s *coinScan) retreat() {
 func (s *coinScan) advance(ctx context.Context) (done bool, err error) {
 	last := len(s.layers) - 1
 	l := &s.layers[last]
-	goal := s.tip
+	var goal *chain.Entry
 	if last == 0 {
 		switch goal = s.host.chain.Tip(); {
 		case goal == s.tip:

@@ -539,8 +539,11 @@ func TestRescanMethods(t *testing.T) {
 		params []any
 		text   string
 	}{
-		{[]any{-1}, "Invalid start_height"}, {[]any{121}, "Invalid start_height"}, {[]any{0, 121}, "Invalid stop_height"},
-		{[]any{0, -1}, "Invalid stop_height"}, {[]any{50, 49}, "stop_height must be greater than start_height"},
+		{[]any{-1}, "Invalid start_height"},
+		{[]any{121}, "Invalid start_height"},
+		{[]any{0, 121}, "Invalid stop_height"},
+		{[]any{0, -1}, "Invalid stop_height"},
+		{[]any{50, 49}, "stop_height must be greater than start_height"},
 	} {
 		refused(t, p.Call(t.Context(), "rescanblockchain", nil, c.params...), rpc.CodeInvalidParameter, c.text)
 	}

@@ -394,14 +394,5 @@ func amountValue(raw json.RawMessage) (rpc.Amount, error) {
 	return 0, rpc.CodeType.New("Invalid amount")
 }
 
-// coreAmount is amountValue for payments, which are above zero.
-func coreAmount(raw json.RawMessage) (rpc.Amount, error) {
-	a, err := amountValue(raw)
-	if err == nil && a == 0 {
-		err = rpc.CodeInsufficientFunds.New("Transaction amount too small")
-	}
-	return a, err
-}
-
 // hexOf is a transaction as RPC methods show it.
 func hexOf(tx *wire.MsgTx) string { return hex.EncodeToString(consensus.EncodeTx(tx)) }

@@ -113,7 +113,8 @@ func TestConflictedPayment(t *testing.T) {
 	if !slices.ContainsFunc(list, func(row struct {
 		TxID          string `json:"txid"`
 		Confirmations int64  `json:"confirmations"`
-	}) bool {
+	},
+	) bool {
 		return row.TxID == sent.TxID && row.Confirmations == -1
 	}) {
 		t.Error("it is not listed")

@@ -92,7 +92,7 @@ func TestDeleteWithKeptCoins(t *testing.T) {
 	}
 	w := p.host().wallets
 	_, err := w.deleteWallet(t.Context(), rpc.DeleteWallet{Wallet: "2"})
-	refused(t, err, rpc.CodeWallet, (sent.Amount + sent.Fee).String()+" coins")
+	refused(t, err, rpc.CodeWallet, (sent.Amount+sent.Fee).String()+" coins")
 	files := w.vault.Wallets()
 	if len(files) != 3 {
 		t.Errorf("%d wallets are left", len(files))

@@ -177,8 +177,10 @@ func confirmed(c *changes, op wire.OutPoint) ([]moved, error) {
 
 // sum adds effects up, parents before children.
 func sum(entries []*mempool.Entry, effects map[chainhash.Hash]*effect) *unconfirmed {
-	u := &unconfirmed{coins: make(map[uint32][]Coin), spent: make(map[wire.OutPoint]chainhash.Hash),
-		from: make(map[Owner]bool), trust: make(map[chainhash.Hash]map[uint32]bool), moves: make(map[uint32][]Entry)}
+	u := &unconfirmed{
+		coins: make(map[uint32][]Coin), spent: make(map[wire.OutPoint]chainhash.Hash),
+		from: make(map[Owner]bool), trust: make(map[chainhash.Hash]map[uint32]bool), moves: make(map[uint32][]Entry),
+	}
 	crowd := make(map[chainhash.Hash]int, len(entries)) // most descendants that it or an ancestor of it has
 	for _, e := range entries {
 		most := e.Descendants.Count

@@ -20,8 +20,10 @@ const (
 )
 
 var faucetWallets = []rpc.Wallet{
-	{Number: 1, Name: "Alice", Address: faucetA}, {Number: 2, Name: "Zoë", Address: faucetB},
-	{Number: 3, Name: "twin", Address: faucetA}, {Number: 4, Name: "Twin", Address: faucetB},
+	{Number: 1, Name: "Alice", Address: faucetA},
+	{Number: 2, Name: "Zoë", Address: faucetB},
+	{Number: 3, Name: "twin", Address: faucetA},
+	{Number: 4, Name: "Twin", Address: faucetB},
 }
 
 func TestFaucetFile(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 // history are the flags of history.
 type history struct {
 	limit, page int
-	all         bool
 }
 
 func (p *program) historyCommand() *cobra.Command {
