@@ -409,8 +409,8 @@ func AntiSniping(tip int32, tipTime, now int64, rand func(n int) int) uint32 {
 
 // ChangeType returns the type of address that change goes to: that of the
 // payments, the newest type of theirs first, where the wallet has such change
-// addresses, else its own (Core's TransactionChangeType). A wallet of legacy
-// addresses stays with them.
+// addresses, else its own (after Core's TransactionChangeType, which ends with
+// bech32m). A wallet of legacy addresses stays with them.
 func ChangeType(scripts [][]byte, own keys.Type, has func(keys.Type) bool) keys.Type {
 	if own == keys.Legacy {
 		return own

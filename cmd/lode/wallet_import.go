@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -126,6 +127,9 @@ func extended(text string) bool {
 // secretInside says whether a text seems to hold a private key: an extended one,
 // one in wallet import format, or 64 hex digits alone.
 func secretInside(text string) bool {
+	if _, err := hex.DecodeString(text); err == nil && len(text) == 64 {
+		return true
+	}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') }) {
 		switch {
 		case len(word) > 100 && word[1:4] == "prv":

@@ -17,7 +17,9 @@ and prepares PSBTs for those who have the keys.`,
 		Example: `  lode wallet watch bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
   lode wallet watch --name cold vpub5…
   lode wallet watch "wsh(sortedmulti(2,[…]tpub…/0/*,[…]tpub…/0/*))"`,
-		Args: needArgs("XPUB, DESCRIPTOR or ADDRESS"),
+		Args: func(c *cobra.Command, args []string) error {
+			return needArgs("XPUB, DESCRIPTOR or ADDRESS")(c, args[:min(len(args), 1)])
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			for _, arg := range args {
 				if secretInside(arg) {
@@ -34,7 +36,6 @@ and prepares PSBTs for those who have the keys.`,
 			})
 		},
 	}
-	c.Args = cobra.MinimumNArgs(1)
 	c.Flags().StringVar(&name, "name", "", "name of the wallet")
 	foldedFlag(c, &kind, "type", "", "address type of an extended key that does not say it: bech32, bech32m, p2sh-segwit or legacy")
 	_ = c.RegisterFlagCompletionFunc("type", completeTypes)
