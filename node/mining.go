@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
@@ -126,7 +127,7 @@ func (m *mining) Run(ctx context.Context) error {
 		}
 		w := m.newWorker(o, script)
 		m.show(w)
-		m.work(ctx, w, o)
+		m.work(ctx, w, o, script)
 	}
 	return nil
 }
@@ -140,12 +141,17 @@ func (m *mining) payee(ctx context.Context, o orders) ([]byte, string, error) {
 	return script, cmp.Or(name, o.to), err
 }
 
-// work runs a worker until ctx ends or the orders change.
-func (m *mining) work(ctx context.Context, w *miner.Worker, o orders) {
+// work runs a worker until ctx ends, the orders change, or they mean another
+// payee: the wallet may be deleted.
+func (m *mining) work(ctx context.Context, w *miner.Worker, o orders, script []byte) {
 	running, stop := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() { _ = w.Run(running) }) // returns nil, always
-	for ctx.Err() == nil && m.orders() == o {
+	same := func() bool {
+		now, _, err := m.payee(ctx, o)
+		return err == nil && bytes.Equal(now, script)
+	}
+	for ctx.Err() == nil && m.orders() == o && same() {
 		m.pause(ctx)
 	}
 	stop()

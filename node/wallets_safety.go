@@ -280,6 +280,7 @@ func (w *wallets) deleteWallet(ctx context.Context, r rpc.DeleteWallet) (rpc.Wal
 	if err := w.forget(uint32(file.Number())); err != nil {
 		w.host.log.Warn("what the database has of a deleted wallet stays there", "wallet", was.Number, "err", err)
 	}
+	w.host.mining.settingsChanged() // it may have been the one that rewards go to
 	w.host.events.Publish(rpc.Event{Kind: "wallet", Text: fmt.Sprintf("wallet %s is deleted", was.Name)})
 	return was, nil
 }
