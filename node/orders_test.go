@@ -46,3 +46,38 @@ func TestWhomTheHostPays(t *testing.T) {
 		t.Errorf("remembered %q", s.Settings.MiningTo)
 	}
 }
+
+// TestRewardsLeaveADeletedWallet: the worker that mines to the default wallet
+// pays the next one when that is deleted.
+func TestRewardsLeaveADeletedWallet(t *testing.T) {
+	c := config(filepath.Join(t.TempDir(), "regtest"), "lode up")
+	c.Mine = true
+	c.Settings.MiningMode, c.Settings.Interval = "always", "10ms"
+	n := mustOpen(t, c)
+	ctx, client := t.Context(), n.Client()
+	made, err := client.NewWallets(ctx, rpc.NewWallets{Count: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	paid := func(number string) {
+		t.Helper()
+		for {
+			w, err := client.FindWallet(ctx, number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.Immature > 0 {
+				return
+			}
+			if err := client.Call(ctx, "waitfornewblock", nil, 10_000); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	paid("1")
+	gone := rpc.DeleteWallet{Wallet: "1", Words: made[0].Mnemonic, WithCoins: true}
+	if err := client.Call(ctx, "lode_deletewallet", nil, gone); err != nil {
+		t.Fatal(err)
+	}
+	paid("2")
+}
