@@ -89,7 +89,7 @@ func addRawInputs(tx *wire.MsgTx, r *rpc.Request, i int, replaceable *bool) erro
 func addRawInput(tx *wire.MsgTx, raw json.RawMessage, replaceable *bool) error {
 	var in rawInput
 	if err := json.Unmarshal(raw, &in); err != nil {
-		return rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type object", jsonType(raw))
+		return rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type object", rpc.KindOf(raw))
 	}
 	if in.TxID == nil {
 		return rpc.CodeType.New("JSON value of type null is not of expected type string")
@@ -140,15 +140,15 @@ func rawOutputs(raw json.RawMessage, p *network.Params) ([]rawOutput, error) {
 		return nil, rpc.CodeInvalidParameter.New("Invalid parameter, output argument must be non-null")
 	}
 	var fields []outputField
-	if jsonType(raw) == "object" {
+	if rpc.KindOf(raw) == "object" {
 		fields = outputFields(raw)
 	} else {
 		var list []json.RawMessage
 		if err := json.Unmarshal(raw, &list); err != nil {
-			return nil, rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type array", jsonType(raw))
+			return nil, rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type array", rpc.KindOf(raw))
 		}
 		for _, item := range list {
-			if jsonType(item) != "object" {
+			if rpc.KindOf(item) != "object" {
 				return nil, rpc.CodeInvalidParameter.New("Invalid parameter, key-value pair not an object as expected")
 			}
 			one := outputFields(item)
@@ -198,7 +198,7 @@ func parseOutputs(fields []outputField, p *network.Params) ([]rawOutput, error) 
 func dataScript(raw json.RawMessage) ([]byte, error) {
 	var text string
 	if err := json.Unmarshal(raw, &text); err != nil {
-		return nil, rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type string", jsonType(raw))
+		return nil, rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type string", rpc.KindOf(raw))
 	}
 	data, err := hex.DecodeString(text)
 	if err != nil || len(data) == 0 && text != "" {

@@ -230,7 +230,7 @@ const defaultRange = 1000
 func (s *expanded) add(ctx context.Context, raw json.RawMessage, p *network.Params) error {
 	var text string
 	begin, last := uint32(0), uint32(defaultRange)
-	switch jsonType(raw) {
+	switch rpc.KindOf(raw) {
 	case "string":
 		_ = json.Unmarshal(raw, &text)
 	case "object":

@@ -48,7 +48,7 @@ func (c *coreWallet) bumpOptions(r *rpc.Request, p *payment) (outputs []payee, c
 			if !slices.Contains(known, f.name) {
 				return nil, nil, rpc.Errorf(rpc.CodeType, "Unexpected key %s", f.name)
 			}
-			if jsonType(f.value) != "null" {
+			if rpc.KindOf(f.value) != "null" {
 				fields[f.name] = f.value
 			}
 		}

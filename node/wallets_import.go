@@ -177,7 +177,7 @@ func (w *wallets) born(i *importing, raw json.RawMessage) error {
 	case json.Unmarshal(raw, &word) == nil:
 		return rpc.CodeType.New(`Expected number or "now" timestamp value for key. got type string`)
 	default:
-		return rpc.Errorf(rpc.CodeType, `Expected number or "now" timestamp value for key. got type %s`, jsonType(raw))
+		return rpc.Errorf(rpc.CodeType, `Expected number or "now" timestamp value for key. got type %s`, rpc.KindOf(raw))
 	}
 	i.Birth = w.heightOf(seconds - timestampWindow)
 	return nil
@@ -192,26 +192,6 @@ func (w *wallets) heightOf(seconds int64) int32 {
 		}
 	}
 	return tip
-}
-
-// jsonType names a value's type as Core does; one that is not there is null.
-func jsonType(raw json.RawMessage) string {
-	if len(raw) == 0 {
-		return "null"
-	}
-	switch raw[0] {
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	case '"':
-		return "string"
-	case 't', 'f':
-		return "bool"
-	case 'n':
-		return "null"
-	}
-	return "number"
 }
 
 // fits holds a descriptor against the wallet that it is to be part of.

@@ -42,16 +42,6 @@ var walletsOnPurpose = map[string]string{
 	"listdescriptors.range":                 "as keypoolsize",
 }
 
-func walletAllowed(method, difference string) bool {
-	for place := range walletsOnPurpose {
-		m, field, _ := strings.Cut(place, ".")
-		if (m == "*" || method == m) && (strings.Contains(difference, "."+field+":") || strings.Contains(difference, "."+field+"[")) {
-			return true
-		}
-	}
-	return false
-}
-
 // TestRecordedWallet asks what Core's wallet was asked, on the chain that Core
 // made, fed with the blocks and transactions that Core was fed.
 func TestRecordedWallet(t *testing.T) {
@@ -121,7 +111,7 @@ func replayWallet(t *testing.T, n *Node, dir string, call recorded) {
 		sortRows(want)
 	}
 	for _, d := range differences("", got, want) {
-		if !walletAllowed(call.Method, d) {
+		if !allowed(walletsOnPurpose, call.Method, d) {
 			t.Errorf("%s: %s", name, d)
 		}
 	}

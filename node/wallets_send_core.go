@@ -341,12 +341,12 @@ func subtractFrom(list []payee, raw json.RawMessage) error {
 	const what = "Invalid parameter 'subtract fee from output', "
 	var items []json.RawMessage
 	if err := json.Unmarshal(raw, &items); err != nil {
-		return rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type array", jsonType(raw))
+		return rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type array", rpc.KindOf(raw))
 	}
 	for _, item := range items {
 		var name string
 		at := -1
-		switch jsonType(item) {
+		switch rpc.KindOf(item) {
 		case "string":
 			_ = json.Unmarshal(item, &name)
 			at = slices.IndexFunc(list, func(p payee) bool { return p.to == name })
@@ -365,7 +365,7 @@ func subtractFrom(list []payee, raw json.RawMessage) error {
 			}
 			at = n
 		default:
-			return rpc.Errorf(rpc.CodeInvalidParameter, what+"invalid value type: %s", jsonType(item))
+			return rpc.Errorf(rpc.CodeInvalidParameter, what+"invalid value type: %s", rpc.KindOf(item))
 		}
 		if list[at].Subtract {
 			return rpc.Errorf(rpc.CodeInvalidParameter, what+"duplicated position: %d", at)
@@ -377,7 +377,7 @@ func subtractFrom(list []payee, raw json.RawMessage) error {
 
 // amountValue reads an amount with the errors of Core's AmountFromValue.
 func amountValue(raw json.RawMessage) (rpc.Amount, error) {
-	if t := jsonType(raw); t != "number" && t != "string" {
+	if t := rpc.KindOf(raw); t != "number" && t != "string" {
 		return 0, rpc.CodeType.New("Amount is not a number or string")
 	}
 	var a rpc.Amount

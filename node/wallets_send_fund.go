@@ -175,14 +175,14 @@ func (c *coreWallet) allPayees(raw json.RawMessage) ([]payee, error) {
 	outputs := make([]json.RawMessage, len(items))
 	rest := make([]bool, len(items))
 	for i, item := range items {
-		switch jsonType(item) {
+		switch rpc.KindOf(item) {
 		case "string":
 			rest[i] = true
 			outputs[i] = json.RawMessage(`{` + string(item) + `:0}`)
 		case "object":
 			outputs[i] = item
 		default:
-			return nil, rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type object", jsonType(item))
+			return nil, rpc.Errorf(rpc.CodeType, "JSON value of type %s is not of expected type object", rpc.KindOf(item))
 		}
 	}
 	joined, err := json.Marshal(outputs)
@@ -207,7 +207,7 @@ func (c *coreWallet) fundRaw(ctx context.Context, r *rpc.Request) (any, error) {
 		return nil, rpc.CodeDeserialization.New("TX decode failed")
 	}
 	options := r.Raw(1)
-	if jsonType(options) == "bool" { // as it was once: includeWatching
+	if rpc.KindOf(options) == "bool" { // as it was once: includeWatching
 		options = nil
 	}
 	o, err := readFundOptions(options)

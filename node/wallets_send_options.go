@@ -31,7 +31,7 @@ func readFundOptions(raw json.RawMessage) (*fundOptions, error) {
 		if !slices.Contains(fundOptionNames, f.name) {
 			return nil, rpc.Errorf(rpc.CodeType, "Unexpected key %s", f.name)
 		}
-		if jsonType(f.value) != "null" {
+		if rpc.KindOf(f.value) != "null" {
 			o.fields[f.name] = f.value
 		}
 	}
@@ -60,8 +60,8 @@ func (o *fundOptions) flag(def bool, names ...string) (bool, error) {
 	if raw == nil {
 		return def, nil
 	}
-	if jsonType(raw) != "bool" {
-		return false, rpc.Errorf(rpc.CodeType, "JSON value of type %s for field %s is not of expected type bool", jsonType(raw), names[0])
+	if rpc.KindOf(raw) != "bool" {
+		return false, rpc.Errorf(rpc.CodeType, "JSON value of type %s for field %s is not of expected type bool", rpc.KindOf(raw), names[0])
 	}
 	return string(raw) == "true", nil
 }
@@ -73,7 +73,7 @@ func (o *fundOptions) text(names ...string) (string, error) {
 	}
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
-		return "", rpc.Errorf(rpc.CodeType, "JSON value of type %s for field %s is not of expected type string", jsonType(raw), names[0])
+		return "", rpc.Errorf(rpc.CodeType, "JSON value of type %s for field %s is not of expected type string", rpc.KindOf(raw), names[0])
 	}
 	return s, nil
 }
@@ -84,8 +84,8 @@ func (o *fundOptions) number(names ...string) (n int64, ok bool, err error) {
 	if raw == nil {
 		return 0, false, nil
 	}
-	if jsonType(raw) != "number" {
-		return 0, false, rpc.Errorf(rpc.CodeType, "JSON value of type %s for field %s is not of expected type number", jsonType(raw), names[0])
+	if rpc.KindOf(raw) != "number" {
+		return 0, false, rpc.Errorf(rpc.CodeType, "JSON value of type %s for field %s is not of expected type number", rpc.KindOf(raw), names[0])
 	}
 	if n, err = strconv.ParseInt(string(raw), 10, 64); err != nil {
 		return 0, false, rpc.CodeMisc.New("JSON integer out of range")
@@ -238,7 +238,7 @@ func fundDepth(p *payment, o *fundOptions) error {
 func (c *coreWallet) fundInputs(p *payment, o *fundOptions) error {
 	var list []json.RawMessage
 	if raw := o.raw("inputs"); raw != nil && json.Unmarshal(raw, &list) != nil {
-		return rpc.Errorf(rpc.CodeType, "JSON value of type %s for field inputs is not of expected type array", jsonType(raw))
+		return rpc.Errorf(rpc.CodeType, "JSON value of type %s for field inputs is not of expected type array", rpc.KindOf(raw))
 	}
 	tx := wire.NewMsgTx(2)
 	for _, item := range list {

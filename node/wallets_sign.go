@@ -100,7 +100,7 @@ func (h *Host) spentCoins(ctx context.Context, tx *wire.MsgTx, prev json.RawMess
 
 // readPrevout reads one output of prevtxs.
 func readPrevout(item json.RawMessage) (*spentCoin, error) {
-	if jsonType(item) != "object" {
+	if rpc.KindOf(item) != "object" {
 		return nil, rpc.CodeDeserialization.New(`expected object with {"txid'","vout","scriptPubKey"}`)
 	}
 	var fields struct {

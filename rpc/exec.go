@@ -33,7 +33,7 @@ func (in *incoming) notification() bool { return in.id == nil && in.version == v
 
 // parse is Core's JSONRPCRequest::parse.
 func (in *incoming) parse(raw json.RawMessage) error {
-	if kindOf(raw) != "object" {
+	if KindOf(raw) != "object" {
 		return CodeInvalidRequest.New("Invalid Request object")
 	}
 	fields, err := objectFields(raw)
@@ -49,7 +49,7 @@ func (in *incoming) parse(raw json.RawMessage) error {
 		return nil
 	}
 	in.id, in.version, in.method, in.params = get("id"), legacy, "", nil
-	if v := get("jsonrpc"); kindOf(v) != "null" {
+	if v := get("jsonrpc"); KindOf(v) != "null" {
 		var text string
 		if json.Unmarshal(v, &text) != nil {
 			return CodeInvalidRequest.New("jsonrpc field must be a string")
@@ -63,7 +63,7 @@ func (in *incoming) parse(raw json.RawMessage) error {
 		}
 	}
 	method := get("method")
-	switch kindOf(method) {
+	switch KindOf(method) {
 	case "null":
 		return CodeInvalidRequest.New("Missing method")
 	case "string":
@@ -73,7 +73,7 @@ func (in *incoming) parse(raw json.RawMessage) error {
 	default:
 		return CodeInvalidRequest.New("Method must be a string")
 	}
-	switch params := get("params"); kindOf(params) {
+	switch params := get("params"); KindOf(params) {
 	case "array", "object":
 		in.params = params
 	case "null":

@@ -225,7 +225,7 @@ func (m *Method) bind(r *Request, params json.RawMessage) error {
 	var wrong []string
 	for i, raw := range r.args {
 		p := m.Params[i]
-		kind := kindOf(raw)
+		kind := KindOf(raw)
 		if kind == "null" {
 			r.args[i] = nil
 			if p.Optional {
@@ -261,7 +261,7 @@ func (m *Method) bindObject(r *Request, params json.RawMessage, named bool) erro
 	switch {
 	case len(list) == 0:
 		return nil
-	case len(list) == 1 && kindOf(list[0]) == "object":
+	case len(list) == 1 && KindOf(list[0]) == "object":
 		r.object = list[0]
 		return nil
 	}
@@ -291,7 +291,7 @@ func (m *Method) byName(params json.RawMessage) ([]json.RawMessage, error) {
 		}
 		given[f.name] = f.value
 	}
-	if list, ok := given["args"]; ok && kindOf(list) == "array" {
+	if list, ok := given["args"]; ok && KindOf(list) == "array" {
 		if err := json.Unmarshal(list, &args); err != nil {
 			return nil, err
 		}
@@ -348,8 +348,8 @@ func objectFields(object json.RawMessage) ([]field, error) {
 	return fields, nil
 }
 
-// kindOf names the type of a JSON value as Core's univalue does.
-func kindOf(raw json.RawMessage) string {
+// KindOf names the type of a JSON value as Core's univalue does.
+func KindOf(raw json.RawMessage) string {
 	raw = bytes.TrimSpace(raw)
 	if len(raw) == 0 {
 		return "null"

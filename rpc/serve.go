@@ -130,7 +130,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		e.fail(w, in, asError(err))
 		return
 	}
-	switch body = bytes.TrimSpace(body); kindOf(body) {
+	switch body = bytes.TrimSpace(body); KindOf(body) {
 	case "object":
 		e.single(w, r, in, body, wallet, hasWallet)
 	case "array":

@@ -227,6 +227,16 @@ func needArgs(names ...string) cobra.PositionalArgs {
 	}
 }
 
+// someArgs wants one argument or more.
+func someArgs(name string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return errors.New(name + " is missing")
+		}
+		return nil
+	}
+}
+
 // atMost wants no more than n arguments.
 func atMost(n int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {

@@ -171,12 +171,7 @@ func (p *program) psbtCombineCommand() *cobra.Command {
 		Long: `Merges PSBTs of the same transaction: signatures, scripts and all else that any
 of them has.`,
 		Example: `  lode psbt combine alice.psbt bob.psbt --out both.psbt`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("FILE is missing")
-			}
-			return nil
-		},
+		Args:    someArgs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkOut(out); err != nil {
 				return err
@@ -257,12 +252,7 @@ func (p *program) psbtFinalizeCommand() *cobra.Command {
 hex. Several files are combined first. --send hands it to the network.`,
 		Example: `  lode psbt finalize both.psbt --send
   lode psbt finalize alice.psbt bob.psbt --out tx.hex`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return errors.New("FILE is missing")
-			}
-			return nil
-		},
+		Args: someArgs("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkOut(out); err != nil {
 				return err

@@ -17,9 +17,7 @@ and prepares PSBTs for those who have the keys.`,
 		Example: `  lode wallet watch bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080
   lode wallet watch --name cold vpub5…
   lode wallet watch "wsh(sortedmulti(2,[…]tpub…/0/*,[…]tpub…/0/*))"`,
-		Args: func(c *cobra.Command, args []string) error {
-			return needArgs("XPUB, DESCRIPTOR or ADDRESS")(c, args[:min(len(args), 1)])
-		},
+		Args: someArgs("XPUB, DESCRIPTOR or ADDRESS"),
 		RunE: func(c *cobra.Command, args []string) error {
 			for _, arg := range args {
 				if secretInside(arg) {
